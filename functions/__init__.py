@@ -1,0 +1,1 @@
+"""What runs on Lambda. Imports nothing of `infra` or `cli`."""

@@ -1,0 +1,600 @@
+"""`decide`: folds one message into a profile, grants offers, gives reasons.
+
+Pure: the same profile, message, campaigns and `now` give the same decision, so that a conflict
+while saving is answered by deciding again on the fresher profile.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.core import frequency, offers, permission, recent, standing
+from functions.core.audience import PUSH_STATUS, Subject
+from functions.core.campaign import PERMISSION_EVENT, Campaign, Campaigns
+from functions.core.model import (
+    DAY,
+    Action,
+    Attribute,
+    Device,
+    Fact,
+    FactKind,
+    History,
+    Message,
+    Offer,
+    OfferState,
+    Outcome,
+    Profile,
+    Progress,
+    PushStatus,
+    Snapshot,
+    User,
+    Withdraw,
+)
+from functions.core.offers import Grant
+from functions.core.reason import Reason
+
+SOFT_ASK = "soft_ask"
+"""The arm that shows the popup."""
+
+MAX_ATTRIBUTES = 100
+MAX_ATTRIBUTE_BYTES = 16_384
+MAX_DEVICES = 20
+
+_REPORTED = {
+    Outcome.SHOWN: Reason.SHOWN,
+    Outcome.APPROVED: Reason.APPROVED,
+    Outcome.DECLINED: Reason.DECLINED,
+    Outcome.DISMISSED: Reason.DISMISSED,
+    Outcome.SUPPRESSED: Reason.SUPPRESSED,
+}
+
+_OFFERING = (Reason.OFFER_GRANTED, Reason.OFFER_REPEATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why, and for which campaign; empty where the message itself is judged."""
+
+    reason: Reason
+    campaign: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a message led to. `profile` is the given one, the same object, if nothing changed."""
+
+    profile: Profile
+    actions: tuple[Action, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    reasons: tuple[Verdict, ...] = ()
+
+    @property
+    def reason(self) -> Reason:
+        """What is remembered and logged of the message: an offer, else the first reason."""
+        given = [verdict.reason for verdict in self.reasons]
+        return next((reason for reason in given if reason in _OFFERING), given[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What several messages of one user led to, decided one after the other."""
+
+    profile: Profile
+    actions: tuple[Action, ...]
+    facts: tuple[Fact, ...]
+    decisions: tuple[Decision, ...]
+
+
+def new_profile(user: User, now: int) -> Profile:
+    """The profile of a user who was never heard of."""
+    return Profile(user=user, first_seen_at=now, seen_at=now)
+
+
+def matters(message: Message, campaigns: Campaigns) -> bool:
+    """Whether a message can change or answer anything; otherwise no database call is made."""
+    if message.kind == "identify":
+        return bool(message.traits) or message.declined_at is not None
+    return campaigns.refers_to(message.event)
+
+
+def decide(profile: Profile, message: Message, campaigns: Campaigns, now: int) -> Decision:
+    """Folds the message into the profile.
+
+    A message that is known by its id is answered from the state and changes nothing.
+    """
+    known = recent.find(profile.recent, message)
+    if known is not None:
+        return _answer_again(profile, message, known, campaigns, now)
+    turn = _Turn(profile, message, campaigns, now)
+    if message.kind == "identify":
+        turn.identify()
+    else:
+        turn.track()
+    return turn.decision()
+
+
+def fold(profile: Profile, messages: Sequence[Message], campaigns: Campaigns, now: int) -> Fold:
+    """Decides messages in their given order; answers only what still stands after the last."""
+    decisions = []
+    for message in messages:
+        decision = decide(profile, message, campaigns, now)
+        profile = decision.profile
+        decisions.append(decision)
+    actions = {
+        action.offer_id: action
+        for decision in decisions
+        for action in decision.actions
+        if isinstance(action, Withdraw) or _is_open(profile, action.campaign, action.offer_id, now)
+    }
+    facts = tuple(fact for decision in decisions for fact in decision.facts)
+    return Fold(profile, tuple(actions.values()), facts, tuple(decisions))
+
+
+# --- One message ---------------------------------------------------------------------------------
+
+
+class _Turn:
+    """One message's way into one profile. Lives within one call of `decide`."""
+
+    def __init__(self, profile: Profile, message: Message, campaigns: Campaigns, now: int) -> None:
+        self._before = profile
+        self._profile = profile
+        self._message = message
+        self._campaigns = campaigns
+        self._now = now
+        self._actions: list[Action] = []
+        self._facts: list[Fact] = []
+        self._reasons: list[Verdict] = []
+
+    def identify(self) -> None:
+        """Sets traits, each unless a later message set it already."""
+        message = self._message
+        attributes = _with_traits(self._profile, message)
+        if _exceeds_caps(attributes):
+            self._because(Reason.ATTRIBUTES_FULL)
+            return
+        self._profile = replace(self._profile, attributes=attributes)
+        status = message.traits.get(PUSH_STATUS)
+        if status is not None and permission.read_status(status) is not PushStatus.UNKNOWN:
+            self._take_snapshot(replace(self._known_push(), status=status))
+        self._hear_of_decline(message.declined_at)
+        if not self._reasons:
+            changed = self._profile != self._before
+            self._because(Reason.ATTRIBUTES_UPDATED if changed else Reason.UNCHANGED)
+
+    def track(self) -> None:
+        """Counts, takes the snapshot, reports an outcome, evaluates the triggered campaigns."""
+        message, campaigns = self._message, self._campaigns
+        reporting = campaigns.outcomes.get(message.event, ())
+        triggered = campaigns.triggered.get(message.event, ())
+        for campaign in (*triggered, *(campaign for campaign, _ in reporting)):
+            self._adopt_decline(campaign)
+        if message.event in campaigns.counted:
+            self._count()
+        if message.push is not None and (
+            triggered or reporting or message.event == PERMISSION_EVENT
+        ):
+            self._take_snapshot(message.push)
+        if reporting:
+            self._report(reporting)
+        for campaign in triggered:
+            self._evaluate(campaign)
+        if not self._reasons:
+            changed = self._profile != self._before
+            self._because(_recorded(message) if changed else Reason.UNCHANGED)
+
+    def decision(self) -> Decision:
+        """What it led to; a message that changed the profile is remembered in its ring."""
+        before, now = self._before, self._now
+        decided = Decision(
+            self._profile, tuple(self._actions), tuple(self._facts), tuple(self._reasons)
+        )
+        if decided.profile != before:
+            ring = recent.add(before.recent, self._message, decided.reason, now)
+            profile = replace(decided.profile, recent=ring, seen_at=now)
+        elif now - before.seen_at >= DAY:
+            profile = replace(before, seen_at=now)
+        else:
+            profile = before
+        return dataclasses.replace(decided, profile=profile)
+
+    # --- counting ---
+
+    def _count(self) -> None:
+        event, at = self._message.event, self._message.at
+        known = self._profile.events.get(event)
+        history = (
+            History(known.count + 1, min(known.first_at, at), max(known.last_at, at))
+            if known
+            else History(1, at, at)
+        )
+        self._profile = replace(self._profile, events={**self._profile.events, event: history})
+        for campaign in self._campaigns.by_id.values():
+            if event in campaign.since_events:
+                self._advance(campaign.id, frequency.count(self._progress(campaign.id), event, at))
+
+    # --- permission ---
+
+    def _known_push(self) -> Snapshot:
+        known = self._profile.devices.get(self._message.device)
+        return known.push if known else Snapshot()
+
+    def _take_snapshot(self, push: Snapshot) -> None:
+        """The device's newest snapshot replaces the last one; of an older one the floors hold."""
+        message, before = self._message, self._before
+        known = self._profile.devices.get(message.device)
+        device = _with_snapshot(known, push, message)
+        same = known is not None and device == replace(known, push_at=device.push_at)
+        if same and (message.kind == "identify" or message.event == PERMISSION_EVENT):
+            return
+        self._profile = replace(
+            self._profile, devices=_with_device(self._profile, message.device, device)
+        )
+        was = permission.status_on(before, message.device)
+        status = permission.status_on(self._profile, message.device)
+        if status is not was and status is not PushStatus.UNKNOWN:
+            self._answered(status)
+
+    def _answered(self, status: PushStatus) -> None:
+        """The OS prompt was answered on this device, or its settings were changed."""
+        granted = status is PushStatus.GRANTED
+        self._permission_fact(FactKind.GRANTED if granted else FactKind.DENIED)
+        reason = Reason.ALREADY_GRANTED if granted else Reason.PERMISSION_DENIED
+        for campaign_id, progress in self._profile.progress.items():
+            settled = frequency.settle(progress, self._message.device)
+            offer = settled.offer
+            if offer is not None and offer.device == self._message.device:
+                settled = frequency.withdraw(settled)
+            self._advance(campaign_id, settled, reason)
+
+    def _permission_fact(self, kind: FactKind) -> None:
+        """The fact belongs to the campaign whose offer the device saw last, if one did."""
+        message = self._message
+        asked = [
+            (progress.outcome_at, campaign_id)
+            for campaign_id, progress in self._profile.progress.items()
+            if progress.outcome is not None
+            and progress.offer is not None
+            and progress.offer.device == message.device
+        ]
+        campaign_id = max(asked)[1] if asked else ""
+        self._fact(
+            f"{message.device}:{kind.value}:{message.at}",
+            kind,
+            message.at,
+            campaign_id,
+            self._progress(campaign_id).offer if asked else None,
+        )
+
+    # --- outcomes ---
+
+    def _report(self, reporting: tuple[tuple[Campaign, Outcome], ...]) -> None:
+        found = self._offer_meant(reporting)
+        if found is None:
+            self._report_unknown(reporting)
+            return
+        campaign, outcome, meant = found
+        before = self._progress(campaign.id)
+        at = min(max(self._message.at, meant.granted_at), self._now)
+        after = frequency.report(before, campaign, meant, outcome, at)
+        if outcome is Outcome.APPROVED and self._status() is not PushStatus.UNKNOWN:
+            after = frequency.settle(after, self._message.device)
+        self._advance(campaign.id, after)
+        if after == before:
+            self._because(Reason.NO_TRANSITION, campaign.id)
+            return
+        self._because(_REPORTED[outcome], campaign.id)
+        unseen = outcome is not Outcome.SUPPRESSED and not frequency.is_seen(before, meant.serial)
+        if unseen and outcome is not Outcome.SHOWN:
+            self._outcome_fact(campaign, FactKind.SHOWN, meant, at)
+        self._outcome_fact(campaign, FactKind(outcome.value), meant, at)
+        refused = outcome in (Outcome.DECLINED, Outcome.DISMISSED)
+        if refused and campaign.attempt(after.spent + 1) is None:
+            self._fact(f"{campaign.id}:exhausted", FactKind.EXHAUSTED, at, campaign.id, after.offer)
+
+    def _offer_meant(
+        self, reporting: tuple[tuple[Campaign, Outcome], ...]
+    ) -> tuple[Campaign, Outcome, Grant] | None:
+        """By the id in the message; without one, the newest offer of the reporting device."""
+        message, user = self._message, self._profile.user
+        if message.offer_id is not None:
+            for campaign, outcome in reporting:
+                meant = offers.read_id(message.offer_id, user, campaign.id)
+                if meant is not None:
+                    return campaign, outcome, meant
+            return None
+        newest = [
+            (meant.granted_at, campaign, outcome, meant)
+            for campaign, outcome in reporting
+            if (meant := self._newest_offer(campaign.id)) is not None
+        ]
+        if not newest:
+            return None
+        _, campaign, outcome, meant = max(newest, key=lambda each: each[0])
+        return campaign, outcome, meant
+
+    def _newest_offer(self, campaign_id: str) -> Grant | None:
+        """The reporting device's newest; an unnamed device means the newest of all."""
+        progress, device = self._progress(campaign_id), self._message.device
+        offer = progress.offer
+        if offer is not None and device in ("", offer.device):
+            return Grant(offer.serial, offer.attempt, offer.version, offer.granted_at)
+        return offers.read_id(progress.elsewhere.get(device, ""), self._profile.user, campaign_id)
+
+    def _report_unknown(self, reporting: tuple[tuple[Campaign, Outcome], ...]) -> None:
+        for campaign, outcome in reporting:
+            if outcome is Outcome.DECLINED:
+                at = min(self._message.at, self._now)
+                declined = frequency.decline(self._progress(campaign.id), campaign, at)
+                self._advance(campaign.id, declined)
+            self._because(Reason.UNKNOWN_OFFER, campaign.id)
+
+    def _outcome_fact(self, campaign: Campaign, kind: FactKind, meant: Grant, at: int) -> None:
+        offer_id = offers.make_id(meant, self._profile.user, campaign.id)
+        self._facts.append(
+            Fact(
+                id=f"{offer_id}:{kind.value}",
+                kind=kind,
+                at=at,
+                campaign=campaign.id,
+                version=meant.version,
+                attempt=meant.attempt,
+                arm=SOFT_ASK,
+                platform=self._platform(),
+                offer_id=offer_id,
+            )
+        )
+
+    # --- declines that the app tells of ---
+
+    def _hear_of_decline(self, at: int | None) -> None:
+        if at is None or (self._profile.declined_at or 0) >= at:
+            return
+        self._profile = replace(self._profile, declined_at=at)
+        self._because(Reason.DECLINE_REPORTED)
+        for campaign in self._campaigns.by_id.values():
+            self._adopt_decline(campaign)
+
+    def _adopt_decline(self, campaign: Campaign) -> None:
+        """A decline that the app told of holds for every campaign, also for one begun later."""
+        told = self._profile.declined_at
+        if told is not None:
+            declined = frequency.decline(self._progress(campaign.id), campaign, told)
+            self._advance(campaign.id, declined)
+
+    # --- triggers ---
+
+    def _evaluate(self, campaign: Campaign) -> None:
+        reason = self._why_silent(campaign)
+        if reason is None:
+            self._grant(campaign)
+            return
+        self._because(reason, campaign.id)
+        offer = self._progress(campaign.id).offer
+        if reason is Reason.OFFER_REPEATED and offer is not None:
+            self._offer(campaign, offer)
+
+    def _why_silent(self, campaign: Campaign) -> Reason | None:
+        """Why a trigger grants no new offer. The order is that of the answer's usefulness."""
+        message = self._message
+        if not self._campaigns.fresh:
+            return Reason.CAMPAIGNS_STALE
+        if self._campaigns.paused or not campaign.active:
+            return Reason.PAUSED
+        if not message.in_foreground or (message.age or 0) > campaign.max_age:
+            return Reason.STALE_TRIGGER
+        refused = _why_not_asked(self._profile, self._status(), campaign)
+        if refused is not None:
+            return refused
+        held = self._why_held(campaign)
+        if held is not None:
+            return held
+        push = self._known_push()
+        return frequency.why_not_yet(self._progress(campaign.id), campaign, push, message.at)
+
+    def _why_held(self, campaign: Campaign) -> Reason | None:
+        """One open offer per user, across devices and campaigns."""
+        for campaign_id, progress in self._profile.progress.items():
+            if frequency.is_on_screen(progress, self._now):
+                return Reason.POPUP_OPEN
+            offer = frequency.open_offer(progress, self._now)
+            if offer is None:
+                continue
+            mine = campaign_id == campaign.id and offer.device == self._message.device
+            return Reason.OFFER_REPEATED if mine else Reason.OFFER_OPEN
+        return None
+
+    def _grant(self, campaign: Campaign) -> None:
+        progress = self._progress(campaign.id)
+        granted = Grant(
+            serial=progress.granted + 1,
+            attempt=progress.spent + 1,
+            version=campaign.version,
+            granted_at=self._now,
+        )
+        offer = Offer(
+            id=offers.make_id(granted, self._profile.user, campaign.id),
+            serial=granted.serial,
+            device=self._message.device,
+            attempt=granted.attempt,
+            version=granted.version,
+            arm=SOFT_ASK,
+            granted_at=self._now,
+            lease_until=self._now + campaign.lease,
+        )
+        if progress.exposed_at is None:
+            kind = FactKind.EXPOSED
+            self._fact(f"{campaign.id}:{kind.value}", kind, self._now, campaign.id, offer)
+        kind = FactKind.OFFERED
+        self._fact(f"{offer.id}:{kind.value}", kind, self._now, campaign.id, offer)
+        self._advance(campaign.id, frequency.grant(progress, offer))
+        self._because(Reason.OFFER_GRANTED, campaign.id)
+        self._offer(campaign, offer)
+
+    def _offer(self, campaign: Campaign, offer: Offer) -> None:
+        self._actions.append(
+            standing.open_deeplink(campaign, offer, self._message, self._profile, self._campaigns)
+        )
+
+    # --- the turn's own state ---
+
+    def _progress(self, campaign_id: str) -> Progress:
+        return self._profile.progress.get(campaign_id) or Progress()
+
+    def _advance(
+        self, campaign_id: str, progress: Progress, reason: Reason = Reason.WITHDRAWN
+    ) -> None:
+        """Stores the progress, and tells the phone of an offer that it took back."""
+        before = self._progress(campaign_id)
+        if self._is_closed(progress):
+            progress = replace(progress, window=False)
+        if progress == before:
+            return
+        offer = frequency.open_offer(before, self._now)
+        if offer is not None and _is_withdrawn(progress, offer):
+            self._actions.append(Withdraw(offer_id=offer.id, reason=reason.word))
+        self._profile = replace(
+            self._profile, progress={**self._profile.progress, campaign_id: progress}
+        )
+
+    def _is_closed(self, progress: Progress) -> bool:
+        """Whether the device that was asked, or else the one that acts, is granted already."""
+        asked = progress.offer.device if progress.offer else self._message.device
+        return permission.status_on(self._profile, asked) is PushStatus.GRANTED
+
+    def _status(self) -> PushStatus:
+        return permission.status_on(self._profile, self._message.device)
+
+    def _platform(self) -> str:
+        known = self._profile.devices.get(self._message.device)
+        return self._message.platform or (known.platform if known else "")
+
+    def _because(self, reason: Reason, campaign: str = "") -> None:
+        self._reasons.append(Verdict(reason, campaign))
+
+    def _fact(
+        self, fact_id: str, kind: FactKind, at: int, campaign: str, offer: Offer | None
+    ) -> None:
+        self._facts.append(
+            Fact(
+                id=fact_id,
+                kind=kind,
+                at=at,
+                campaign=campaign,
+                version=offer.version if offer else 0,
+                attempt=offer.attempt if offer else 0,
+                arm=offer.arm if offer else "",
+                platform=self._platform(),
+                offer_id=offer.id if offer else "",
+            )
+        )
+
+
+# --- Folding -------------------------------------------------------------------------------------
+
+
+def _answer_again(
+    profile: Profile, message: Message, known: recent.Entry, campaigns: Campaigns, now: int
+) -> Decision:
+    """A replay gets the offer that it got, while that is open; nothing is counted twice."""
+    if known.content != message.content:
+        return Decision(profile, reasons=(Verdict(Reason.MESSAGE_ID_REUSED),))
+    actions = tuple(
+        action
+        for action in standing.open_actions(profile, message, campaigns, now)
+        if known.reason in _OFFERING
+        and message.in_foreground
+        and _granted_by(profile, action.campaign, known.at)
+    )
+    return Decision(profile, actions, reasons=(Verdict(Reason.DUPLICATE),))
+
+
+def _granted_by(profile: Profile, campaign_id: str, at: int) -> bool:
+    offer = profile.progress[campaign_id].offer
+    return offer is not None and offer.granted_at <= at
+
+
+def _is_open(profile: Profile, campaign_id: str, offer_id: str, now: int) -> bool:
+    offer = frequency.open_offer(profile.progress[campaign_id], now)
+    return offer is not None and offer.id == offer_id
+
+
+def _is_withdrawn(progress: Progress, offer: Offer) -> bool:
+    newest = progress.offer
+    return newest is not None and newest.id == offer.id and newest.state is OfferState.WITHDRAWN
+
+
+def _why_not_asked(profile: Profile, status: PushStatus, campaign: Campaign) -> Reason | None:
+    answered = standing.why_answered(status)
+    if answered is not None:
+        return answered
+    subject = Subject(attributes=profile.attributes, push_status=status)
+    return None if campaign.audience(subject) else Reason.NOT_IN_AUDIENCE
+
+
+def _with_traits(profile: Profile, message: Message) -> Mapping[str, Attribute]:
+    attributes = dict(profile.attributes)
+    for name, value in message.traits.items():
+        known = attributes.get(name)
+        if known is not None and (known.at > message.at or _is_same(known.value, value)):
+            continue
+        if value is None:
+            attributes.pop(name, None)
+        else:
+            attributes[name] = Attribute(value, message.at)
+    return attributes
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """As JSON, where 1, 1.0 and true are three values."""
+    return msgspec.json.encode(one) == msgspec.json.encode(other)
+
+
+def _exceeds_caps(attributes: Mapping[str, Attribute]) -> bool:
+    if len(attributes) > MAX_ATTRIBUTES:
+        return True
+    return len(msgspec.json.encode(attributes)) > MAX_ATTRIBUTE_BYTES
+
+
+def _with_snapshot(known: Device | None, push: Snapshot, message: Message) -> Device:
+    """A snapshot without a status tells nothing new of the permission, whenever it was made."""
+    if known is None:
+        return Device(push=push, push_at=message.at, platform=message.platform)
+    is_first = known.push.status is None
+    is_newer = push.status is not None and (is_first or message.at >= known.push_at)
+    newer, older = (push, known.push) if is_newer else (known.push, push)
+    return Device(
+        push=_with_floors(newer, older),
+        push_at=message.at if is_newer else known.push_at,
+        platform=message.platform or known.platform,
+    )
+
+
+def _with_floors(newer: Snapshot, older: Snapshot) -> Snapshot:
+    """What the install once reported as asked or declined stays a floor."""
+    return replace(
+        newer,
+        last_asked_at=_later(newer.last_asked_at, older.last_asked_at),
+        last_declined_at=_later(newer.last_declined_at, older.last_declined_at),
+    )
+
+
+def _later(one: int | None, other: int | None) -> int | None:
+    return max((at for at in (one, other) if at is not None), default=None)
+
+
+def _with_device(profile: Profile, device_id: str, device: Device) -> Mapping[str, Device]:
+    """The longest unheard device makes room for a new one beyond `MAX_DEVICES`."""
+    devices = {**profile.devices, device_id: device}
+    if len(devices) > MAX_DEVICES:
+        others = (each for each in devices if each != device_id)
+        del devices[min(others, key=lambda each: devices[each].push_at)]
+    return devices
+
+
+def _recorded(message: Message) -> Reason:
+    return Reason.PERMISSION_UPDATED if message.event == PERMISSION_EVENT else Reason.COUNTED

@@ -1,0 +1,277 @@
+"""The domain's frozen values.
+
+Every `*_at` and `*_until` is an int: milliseconds since the epoch, UTC, by the server's clock
+(what phones report is corrected and clamped at the wire). Spans are milliseconds too.
+
+Structs with `forbid_unknown_fields` are stored: the store decodes them strictly first, and keeps
+what newer code wrote beside them when that fails (see `functions.store.codec`).
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+UserKind = Literal["user", "anonymous"]
+
+
+class User(msgspec.Struct, frozen=True):
+    """Whose profile it is: a known user or an anonymous id. The two never share a key."""
+
+    kind: UserKind
+    id: str
+
+
+class PushStatus(StrEnum):
+    """What `push_permission_status` reads as."""
+
+    UNKNOWN = "unknown"
+    GRANTED = "granted"
+    DENIED = "denied"
+
+
+class Snapshot(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """`context.push`: what one device knows of its permission (FACTS: client snapshot).
+
+    `status` is the native word. `last_asked_at` and `last_declined_at` are kept by the client per
+    install across logout, and are floors for every user of that install.
+    """
+
+    status: str | None = None
+    prompts_used: int | None = None
+    can_request: bool | None = None
+    ever_asked: bool | None = None
+    rationale: bool | None = None
+    opted_out: bool | None = None
+    notification_types: int | None = None
+    target_sdk: int | None = None
+    last_asked_at: int | None = None
+    last_declined_at: int | None = None
+
+
+class Device(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """One installation, with its own OS-prompt budget. `push_at` dates the snapshot."""
+
+    push: Snapshot
+    push_at: int
+    platform: str = ""
+
+
+class Attribute(
+    msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A stored user property and since when; the later value wins, whatever the order.
+
+    A value that is only repeated keeps its time: it costs no write.
+    """
+
+    value: Any
+    at: int
+
+
+class History(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """How often, first and last a user sent an event that some campaign refers to."""
+
+    count: int
+    first_at: int
+    last_at: int
+
+
+class OfferState(StrEnum):
+    """Where the newest offer of a campaign stands. Lapsing is not a state: the clock tells it."""
+
+    OPEN = "open"
+    SHOWN = "shown"
+    RELEASED = "released"
+    WITHDRAWN = "withdrawn"
+
+
+class Offer(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A granted popup: a lease on one device until its outcome or `lease_until`."""
+
+    id: str
+    serial: int
+    device: str
+    attempt: int
+    version: int
+    arm: str
+    granted_at: int
+    lease_until: int
+    state: OfferState = OfferState.OPEN
+
+
+class Outcome(StrEnum):
+    """What became of an offer: `suppressed` releases it unspent, all others mean it was seen."""
+
+    SHOWN = "shown"
+    DISMISSED = "dismissed"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    SUPPRESSED = "suppressed"
+
+
+class Progress(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """One user's way through one campaign.
+
+    granted: offers granted so far, which is the newest offer's serial.
+    attempts: asks that are known to have been seen.
+    seen: serials of the seen offers, oldest first, the newest 16.
+    elsewhere: the newest offer's id of each other device, for outcomes that name no offer.
+    outcome, outcome_at, outcome_of: the last seen offer's outcome, when, and its serial.
+    declined_at: the latest decline that is known here, of whichever offer.
+    retry_at: when the retry window ends; absent without one.
+    window: whether a row stands for it in RetryWindows.
+    settled: the OS prompt that the approval led to was answered.
+    since: counts of the events that a retry asks for, since `outcome_at`.
+    """
+
+    exposed_at: int | None = None
+    granted: int = 0
+    attempts: int = 0
+    offer: Offer | None = None
+    seen: tuple[int, ...] = ()
+    elsewhere: Mapping[str, str] = {}
+    outcome: Outcome | None = None
+    outcome_at: int = 0
+    outcome_of: int = 0
+    declined_at: int | None = None
+    retry_at: int | None = None
+    window: bool = False
+    settled: bool = False
+    since: Mapping[str, int] = {}
+
+    @property
+    def spent(self) -> int:
+        """Attempts that count as used: a decline that is only told of stands for attempt 1."""
+        return max(self.attempts, 1 if self.declined_at is not None else 0)
+
+
+class Profile(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """All that is known of a user. Maps are never changed in place.
+
+    declined_at: the latest `push_softask_declined_at` that the app told.
+    seen_at: the last sign of life, kept to the day.
+    recent: the ring of messages that changed state (see `functions.core.recent`).
+    """
+
+    user: User
+    first_seen_at: int
+    seen_at: int
+    attributes: Mapping[str, Attribute] = {}
+    devices: Mapping[str, Device] = {}
+    events: Mapping[str, History] = {}
+    progress: Mapping[str, Progress] = {}
+    declined_at: int | None = None
+    recent: bytes = b""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One tracked call, as the domain sees it.
+
+    id: the message id; content: a fingerprint of what the id stands for (2 bytes).
+    at: when it happened, corrected and never later than its arrival.
+    age: how old it was on arrival; absent where no `sentAt` tells.
+    device: `context.device.id`, else the anonymous id, else "" (the unnamed device).
+    declined_at: the reserved trait `push_softask_declined_at`.
+    """
+
+    id: str
+    content: bytes
+    kind: Literal["track", "identify"]
+    user: User
+    at: int
+    age: int | None = None
+    event: str = ""
+    offer_id: str | None = None
+    traits: Mapping[str, Any] = {}
+    declined_at: int | None = None
+    device: str = ""
+    platform: str = ""
+    locale: str | None = None
+    in_foreground: bool = True
+    push: Snapshot | None = None
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """A popup's text in one locale."""
+
+    locale: str
+    title: str
+    body: str
+    approve: str
+    decline: str | None = None
+
+
+class OpenDeeplink(msgspec.Struct, frozen=True, kw_only=True):
+    """The offer, as the device receives it."""
+
+    campaign: str
+    campaign_version: int
+    offer_id: str
+    attempt: int
+    arm: str
+    user_id: str
+    deeplink: str
+    content: Content
+    on_approve: str
+    expires_at: int
+
+
+class Withdraw(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer that must not be shown any more, and why."""
+
+    offer_id: str
+    reason: str
+
+
+Action = OpenDeeplink | Withdraw
+
+
+class FactKind(StrEnum):
+    """What the ledger counts."""
+
+    EXPOSED = "exposed"
+    OFFERED = "offered"
+    SHOWN = "shown"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    DISMISSED = "dismissed"
+    SUPPRESSED = "suppressed"
+    GRANTED = "granted"
+    DENIED = "denied"
+    RE_ELIGIBLE = "re_eligible"
+    EXHAUSTED = "exhausted"
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that happened to a user, to be counted exactly once.
+
+    `id` is unique among the facts of one user and the same whenever the same thing is derived
+    again; `campaign` is empty for a permission change that no offer led to.
+    """
+
+    id: str
+    kind: FactKind
+    at: int
+    campaign: str = ""
+    version: int = 0
+    attempt: int = 0
+    arm: str = ""
+    platform: str = ""
+    offer_id: str = ""
