@@ -1,0 +1,36 @@
+"""What a function is told by its environment, as one typed value."""
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+PREFIX = "SOFTASK_"
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """Names of tables and the like. Each function is given only what it uses; the rest is empty.
+
+    salt: goes into every hashed key; no secret, but it must stay the same for a table's life.
+    write_key_hashes: SHA-256, in hexadecimal, of the write keys while no `LIVE` item names any.
+    """
+
+    stage: str = "dev"
+    salt: str = ""
+    profiles_table: str = ""
+    windows_table: str = ""
+    campaigns_table: str = ""
+    ledger_table: str = ""
+    write_key_hashes: tuple[str, ...] = ()
+
+
+def read_environment(variables: Mapping[str, str] = os.environ) -> Environment:
+    """`SOFTASK_PROFILES_TABLE` and its kin; hashes are separated by commas."""
+    told = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in variables.items()
+        if name.startswith(PREFIX)
+    }
+    hashes = told.pop("write_key_hashes", "")
+    fields = {"write_key_hashes": [each.strip() for each in hashes.split(",") if each.strip()]}
+    return msgspec.convert({**told, **fields}, Environment)

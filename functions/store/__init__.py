@@ -1,0 +1,1 @@
+"""DynamoDB through pynamodb, a file a table."""

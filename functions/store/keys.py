@@ -1,0 +1,20 @@
+"""Hashed keys: no user id ever is a key, a shard or a log line."""
+
+import base64
+from hashlib import sha256
+
+from functions.core.model import User
+
+SHARDS = 16
+"""Over how many partitions of the due index the windows are spread."""
+
+
+def user_key(salt: str, user: User) -> str:
+    """43 characters of SHA-256 over the salt, the kind and the id."""
+    digest = sha256("\0".join((salt, user.kind, user.id)).encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def due_shard(key: str) -> int:
+    """A user's shard in the due index, from 0 to `SHARDS` - 1."""
+    return sha256(key.encode()).digest()[0] % SHARDS
