@@ -1,0 +1,1 @@
+"""Lambda: the app's HTTPS calls."""

@@ -1,0 +1,1 @@
+"""What crosses HTTP: bytes to messages, decisions to bytes, and errors with a place."""

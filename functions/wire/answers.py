@@ -1,0 +1,133 @@
+"""Decisions as JSON (DESIGN, section 3): camelCase, UTC, always 200 with a body."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from functions.core.model import Action, Content, OpenDeeplink
+from functions.wire.errors import ErrorBody
+from functions.wire.times import format_time
+
+
+class _Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    pass
+
+
+class Popup(_Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """A popup's text; `decline` is absent where the campaign leaves it out."""
+
+    locale: str
+    title: str
+    body: str
+    approve: str
+    decline: str | None = None
+
+
+class OpenDeeplinkAction(_Answer, frozen=True, kw_only=True, tag="open_deeplink"):
+    """Open the app's popup. `onApprove` is a hint: reread the native status at the tap."""
+
+    campaign: str
+    campaign_version: int
+    offer_id: str
+    attempt: int
+    arm: str
+    user_id: str
+    deeplink: str
+    content: Popup
+    on_approve: str
+    show_after_seconds: int
+    expires_at: str
+    expires_in_seconds: int
+
+
+class WithdrawAction(_Answer, frozen=True, kw_only=True, tag="withdraw"):
+    """Do not show the offer any more."""
+
+    offer_id: str
+    reason: str
+
+
+ActionBody = OpenDeeplinkAction | WithdrawAction
+
+
+class MessageAnswer(_Answer, frozen=True, kw_only=True):
+    """The answer to one message."""
+
+    success: Literal[True] = True
+    message_id: str
+    actions: tuple[ActionBody, ...]
+
+
+class Result(_Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one message of a batch."""
+
+    message_id: str | None
+    status: Literal["accepted", "duplicate", "rejected"]
+    error: ErrorBody | None = None
+
+
+class BatchAnswer(_Answer, frozen=True, kw_only=True):
+    """The answer to a batch: a result a message in its order, and what to do now."""
+
+    success: Literal[True] = True
+    results: tuple[Result, ...]
+    actions: tuple[ActionBody, ...]
+
+
+class ActionsAnswer(_Answer, frozen=True, kw_only=True):
+    """The answer to `POST /v1/actions`."""
+
+    success: Literal[True] = True
+    actions: tuple[ActionBody, ...]
+
+
+class RouteAnswer(_Answer, frozen=True, kw_only=True):
+    """The answer to an explicit ask: where a "Yes" leads, or null where there is nothing to ask."""
+
+    success: Literal[True] = True
+    actions: tuple[ActionBody, ...] = ()
+    on_approve: str | None
+
+
+def write_actions(actions: Iterable[Action], now: int) -> tuple[ActionBody, ...]:
+    """The actions as the wire has them at `now`."""
+    return tuple(_action(action, now) for action in actions)
+
+
+def encode(answer: msgspec.Struct) -> str:
+    """An answer as JSON text."""
+    return msgspec.json.encode(answer).decode()
+
+
+def _action(action: Action, now: int) -> ActionBody:
+    if isinstance(action, OpenDeeplink):
+        return _open_deeplink(action, now)
+    return WithdrawAction(offer_id=action.offer_id, reason=action.reason)
+
+
+def _open_deeplink(action: OpenDeeplink, now: int) -> OpenDeeplinkAction:
+    return OpenDeeplinkAction(
+        campaign=action.campaign,
+        campaign_version=action.campaign_version,
+        offer_id=action.offer_id,
+        attempt=action.attempt,
+        arm=action.arm,
+        user_id=action.user_id,
+        deeplink=action.deeplink,
+        content=_popup(action.content),
+        on_approve=action.on_approve,
+        show_after_seconds=0,
+        expires_at=format_time(action.expires_at),
+        expires_in_seconds=max(0, (action.expires_at - now) // 1000),
+    )
+
+
+def _popup(content: Content) -> Popup:
+    return Popup(
+        locale=content.locale,
+        title=content.title,
+        body=content.body,
+        approve=content.approve,
+        decline=content.decline,
+    )
