@@ -1,0 +1,1 @@
+"""Lambda: the streams of profiles and retry windows, into facts."""

@@ -1,0 +1,1 @@
+"""Lambda: EventBridge's periodic pass over the retry windows that ended."""
