@@ -1,0 +1,159 @@
+"""The one asset that all functions share, built by uv, without Docker.
+
+It holds `functions/`, the compiled campaigns and the runtime dependencies, and nothing that
+Lambda would load in vain: botocore's 440 services cost 16 MB and 20 ms at each cold start.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jsii
+import uv
+from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
+from aws_cdk import aws_lambda as lambda_
+
+from cli.campaigns import compile_folder
+from infra.stages import ROOT, Architecture
+
+LAMBDA_PYTHON = "3.13"
+LAMBDA_ROOT = "/var/task"
+PLATFORMS: dict[Architecture, str] = {
+    "arm64": "aarch64-manylinux2014",
+    "x86_64": "x86_64-manylinux2014",
+}
+
+_SERVICES = {"dynamodb": "2012-08-10"}
+# Read for paginators, waiters and the documentation; no function asks for them.
+_UNUSED_MODELS = ("examples-1.json", "paginators-1.json", "waiters-2.json")
+
+
+class BuildError(RuntimeError):
+    """A tool that the build runs has failed; the message carries what it said."""
+
+
+def build(out: Path, *, platform: str, python: str = LAMBDA_PYTHON) -> None:
+    """Builds the asset in the folder `out` for uv's `platform` and Python's minor version.
+
+    The same inputs give the same bytes. Sources are byte-compiled where this machine has that
+    Python; compiled by another version they would be dead weight.
+    """
+    install(ROOT / "requirements" / "runtime.txt", out, platform=platform, python=python)
+    _drop_what_lambda_never_reads(out)
+    _prune_botocore(out / "botocore" / "data")
+    unwanted = shutil.ignore_patterns("__pycache__", "tests", "campaigns.json")
+    shutil.copytree(ROOT / "functions", out / "functions", ignore=unwanted)
+    (out / "functions" / "campaigns.json").write_bytes(compile_folder(ROOT / "campaigns"))
+    if interpreter := find_python(python):
+        _byte_compile(out, interpreter)
+
+
+def install(requirements: Path, out: Path, *, platform: str, python: str) -> None:
+    """Installs the hashed lock file `requirements` into `out`, wheels only; raises BuildError."""
+    _run(
+        [
+            *(uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(out)),
+            *("--require-hashes", "--no-deps", "-r", str(requirements)),
+            *("--python-platform", platform, "--python-version", python),
+            *("--only-binary", ":all:", "--link-mode", "copy", "--python", sys.executable),
+        ],
+        # uv trusts only its own roots unless told otherwise, and fails behind a company's proxy;
+        # and it would compile for the Python that it runs on.
+        {**os.environ, "UV_SYSTEM_CERTS": "1", "UV_COMPILE_BYTECODE": "0"},
+    )
+
+
+def find_python(version: str) -> Path | None:
+    """An interpreter of that minor version on this machine, or None; downloads nothing."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return Path(sys.executable)
+    # pyenv's shims fail for versions that are installed but not selected.
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    folders = [str(path) for path in sorted(pyenv.glob(f"versions/{version}.*/bin"))]
+    path = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])
+    found = subprocess.run(  # noqa: S603 (uv's own binary)
+        [uv.find_uv_bin(), "python", "find", version, "--no-python-downloads", "--offline"],
+        env={**os.environ, "PATH": path},
+        cwd="/",
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    return Path(found.stdout.strip()) if found.returncode == 0 else None
+
+
+def code(architecture: Architecture) -> lambda_.Code:
+    """The asset for functions of that architecture, built once when the stack is synthesised."""
+    return lambda_.Code.from_asset(
+        str(ROOT / "functions"),
+        asset_hash_type=AssetHashType.OUTPUT,
+        bundling=BundlingOptions(
+            image=lambda_.Runtime.PYTHON_3_13.bundling_image,
+            local=_UvBundling(PLATFORMS[architecture]),
+        ),
+    )
+
+
+@jsii.implements(ILocalBundling)
+class _UvBundling:
+    """Builds in place of CDK's Docker image; a failure is an error, never a reason for Docker."""
+
+    def __init__(self, platform: str) -> None:
+        self._platform = platform
+
+    def try_bundle(
+        self,
+        output_dir: str,
+        *,
+        image: DockerImage,  # noqa: ARG002 (jsii passes it by name)
+        **_options: object,
+    ) -> bool:
+        build(Path(output_dir), platform=self._platform)
+        if find_python(LAMBDA_PYTHON) is None:
+            sys.stderr.write(
+                f"softask: this machine has no Python {LAMBDA_PYTHON}, so the functions are not "
+                "byte-compiled; their cold starts take longer\n"
+            )
+        return True
+
+
+def _drop_what_lambda_never_reads(out: Path) -> None:
+    for path in out.glob("*.dist-info"):
+        shutil.rmtree(path)
+    shutil.rmtree(out / "bin", ignore_errors=True)
+    (out / ".lock").unlink(missing_ok=True)
+
+
+def _prune_botocore(data: Path) -> None:
+    """Keeps botocore's own tables and the models of the services in use."""
+    for folder in [path for path in data.iterdir() if path.is_dir()]:
+        if folder.name not in _SERVICES:
+            shutil.rmtree(folder)
+    for service, version in _SERVICES.items():
+        for folder in [path for path in (data / service).iterdir() if path.name != version]:
+            shutil.rmtree(folder)
+        for name in _UNUSED_MODELS:
+            (data / service / version / name).unlink(missing_ok=True)
+
+
+def _byte_compile(out: Path, interpreter: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key[:6] != "PYTHON"}
+    _run(
+        [
+            *(str(interpreter), "-m", "compileall", "-q", str(out)),
+            *("--invalidation-mode", "unchecked-hash"),
+            # Tracebacks name the path on Lambda, and the bytes do not depend on the build folder.
+            *("-s", str(out), "-p", LAMBDA_ROOT),
+        ],
+        {**environment, "PYTHONHASHSEED": "0"},
+    )
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(  # noqa: S603 (commands of this module only)
+        command, env=environment, capture_output=True, check=False, text=True
+    )
+    if done.returncode != 0:
+        raise BuildError(f"{' '.join(command)}\n{done.stdout}{done.stderr}".rstrip())

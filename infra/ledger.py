@@ -1,0 +1,118 @@
+"""The function that turns stream records into facts, and the two streams it reads."""
+
+from typing import Any
+
+import jsii
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.function import Function
+from infra.stages import Stage
+from infra.tables import Tables
+
+_HAS_OUTBOX = {
+    "dynamodb": {"NewImage": {"outbox": {"B": lambda_.FilterRule.exists()}}},
+}
+_REMOVED = {"eventName": lambda_.FilterRule.is_equal("REMOVE")}
+
+_READ_STREAM = [
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+]
+
+
+@jsii.implements(lambda_.IEventSourceDlq)
+class _WholeRecords:
+    """Sends records that keep failing to a bucket, whole.
+
+    CDK's own S3OnFailureDestination grants reading and deleting as well.
+    """
+
+    def __init__(self, bucket: s3.Bucket) -> None:
+        self._bucket = bucket
+
+    def bind(self, _target: Any, _function: Any) -> lambda_.DlqDestinationConfig:
+        return lambda_.DlqDestinationConfig(destination=self._bucket.bucket_arn)
+
+
+class Ledger(Function):
+    """Lambda `ledger`, fed with the outboxes of profiles and the removals of retry windows.
+
+    A record that fails is retried, its batch bisected around it, and at last kept whole in S3
+    for 30 days, while the rest of its shard proceeds. The records of one item stay in order.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        code: lambda_.Code,
+        tables: Tables,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            stage=stage,
+            code=code,
+            handler="functions.ledger.handler.handler",
+            description="Softask: writes each fact of the streams once",
+            environment={
+                "SOFTASK_STAGE": stage.name,
+                "SOFTASK_LEDGER_TABLE": tables.ledger.table_name,
+            },
+            timeout=Duration.minutes(1),
+        )
+        self.allow(["dynamodb:PutItem"], tables.ledger.table_arn)
+        self._failures = self._failed_records(keep=stage.keep_data)
+        self._read("Profiles", tables.profiles, _HAS_OUTBOX)
+        self._read("RetryWindows", tables.windows, _REMOVED)
+
+    def _failed_records(self, *, keep: bool) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "FailedRecords",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=Duration.days(30),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
+            removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
+        )
+        self.allow(["s3:PutObject"], bucket.arn_for_objects("*"))
+        self.allow(["s3:ListBucket"], bucket.bucket_arn)
+        return bucket
+
+    def _read(self, construct_id: str, table: dynamodb.TableV2, pattern: dict[str, Any]) -> None:
+        stream = table.table_stream_arn
+        if stream is None:
+            raise ValueError(f"table {construct_id} has no stream")
+        self.allow(_READ_STREAM, stream)
+        lambda_.EventSourceMapping(
+            self,
+            construct_id,
+            target=self.alias,
+            event_source_arn=stream,
+            filters=[lambda_.FilterCriteria.filter(pattern)],
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            batch_size=100,
+            max_batching_window=Duration.seconds(1),
+            parallelization_factor=2,
+            bisect_batch_on_error=True,
+            report_batch_item_failures=True,
+            retry_attempts=10,
+            max_record_age=Duration.hours(12),
+            on_failure=_WholeRecords(self._failures),
+        )

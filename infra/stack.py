@@ -1,0 +1,28 @@
+"""The stack of one stage."""
+
+from aws_cdk import App, CfnOutput, Stack
+from constructs import Construct
+
+from infra import asset
+from infra.softask import SoftAsk
+from infra.stages import Stage, read_stage
+
+
+class SoftaskStack(Stack):
+    """One deployment: one app in one stage. Account and region are those of the deploying call."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+        super().__init__(scope, construct_id, description=f"Softask, stage {stage.name}")
+        softask = SoftAsk(self, "Softask", stage=stage, code=asset.code(stage.architecture))
+        CfnOutput(self, "ApiUrl", value=softask.url)
+        tables = softask.tables
+        CfnOutput(self, "ProfilesTable", value=tables.profiles.table_name)
+        CfnOutput(self, "RetryWindowsTable", value=tables.windows.table_name)
+        CfnOutput(self, "CampaignsTable", value=tables.campaigns.table_name)
+        CfnOutput(self, "LedgerTable", value=tables.ledger.table_name)
+
+
+def compose(app: App) -> SoftaskStack:
+    """The stack of the stage that the app's context names; raises StageError."""
+    stage = read_stage(app.node.get_all_context())
+    return SoftaskStack(app, f"softask-{stage.name}", stage=stage)

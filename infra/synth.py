@@ -1,0 +1,262 @@
+"""`python -m infra.synth`: synthesises the stacks and lists what a deployment would create."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from infra.stack import compose
+from infra.stages import ROOT, StageError, project_context
+
+# `infra` comes first: it chooses the Node that `aws_cdk` starts when it is imported.
+import aws_cdk as cdk  # isort: skip
+
+Properties = dict[str, Any]
+
+
+class Resource(msgspec.Struct, frozen=True, rename="pascal"):
+    """One resource of a CloudFormation template, as far as the listing needs it."""
+
+    type: str
+    properties: Properties = {}
+    metadata: dict[str, Any] = {}
+    deletion_policy: str = "Delete"
+
+    @property
+    def name(self) -> str:
+        """The construct's path below the stack's own construct: `Tables/Profiles`."""
+        parts = str(self.metadata.get("aws:cdk:path", self.type)).split("/")[2:]
+        return "/".join(part for part in parts if part != "Resource")
+
+
+class Template(msgspec.Struct, frozen=True, rename="pascal"):
+    """A CloudFormation template, as far as the listing needs it."""
+
+    resources: dict[str, Resource]
+    outputs: dict[str, Any] = {}
+
+
+class Synthesis(msgspec.Struct, frozen=True):
+    """What one stage became: its template, where that lies, and CDK's remarks."""
+
+    path: Path
+    template: Template
+    remarks: tuple[str, ...]
+
+
+def synthesise(stage: str, out: Path, **overrides: object) -> Synthesis:
+    """Builds one stage's asset and template into the folder `out`; raises StageError.
+
+    `overrides` are added to the context of `cdk.json`, as `-c` would.
+    """
+    paths = {"aws:cdk:enable-path-metadata": True}
+    context = {**project_context(), "stage": stage, **paths, **overrides}
+    app = cdk.App(context=context, outdir=str(out), analytics_reporting=False)
+    stack = compose(app)
+    artifact = app.synth().get_stack_by_name(stack.stack_name)
+    path = Path(artifact.template_full_path)
+    return Synthesis(
+        path=path,
+        template=msgspec.json.decode(path.read_bytes(), type=Template),
+        remarks=tuple(str(message.entry.data) for message in artifact.messages),
+    )
+
+
+def _table(resource: Resource) -> Iterator[str]:
+    properties = resource.properties
+    replica = properties["Replicas"][0]
+    yield "key " + _keys(properties["KeySchema"])
+    for index in properties.get("GlobalSecondaryIndexes", ()):
+        yield f"index {index['IndexName']} by {_keys(index['KeySchema'])}"
+    if time_to_live := properties.get("TimeToLiveSpecification"):
+        yield f"TTL {time_to_live['AttributeName']}"
+    if stream := properties.get("StreamSpecification"):
+        yield f"stream {stream['StreamViewType']}"
+    yield "on demand" if properties["BillingMode"] == "PAY_PER_REQUEST" else "provisioned"
+    if replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]:
+        yield "point-in-time recovery"
+    if replica["DeletionProtectionEnabled"]:
+        yield "deletion protection"
+    yield _fate(resource)
+
+
+def _keys(schema: Iterable[Properties]) -> str:
+    return " + ".join(key["AttributeName"] for key in schema)
+
+
+def _fate(resource: Resource) -> str:
+    return f"on removal: {resource.deletion_policy.lower()}"
+
+
+def _function(resource: Resource) -> Iterator[str]:
+    properties = resource.properties
+    yield properties["Handler"]
+    yield f"{properties['Runtime']} {properties['Architectures'][0]}"
+    yield f"{properties['MemorySize']} MB, {properties['Timeout']} s"
+    yield f"tracing {properties['TracingConfig']['Mode'].lower()}"
+    if "SnapStart" in properties:
+        yield "SnapStart"
+
+
+def _stream(resource: Resource) -> Iterator[str]:
+    properties = resource.properties
+    yield from (rule["Pattern"] for rule in properties["FilterCriteria"]["Filters"])
+    yield f"from {properties['StartingPosition']}"
+    yield f"{properties['MaximumRetryAttempts']} retries"
+    yield f"{properties['MaximumRecordAgeInSeconds'] // 3600} h at most"
+    if properties["BisectBatchOnFunctionError"]:
+        yield "bisects"
+    yield from properties["FunctionResponseTypes"]
+    yield f"failures to {_reference(properties['DestinationConfig']['OnFailure'])}"
+
+
+def _reference(node: object) -> str:
+    """The first logical id that a template value refers to."""
+    match node:
+        case {"Fn::GetAtt": [str(target), *_]} | {"Ref": str(target)}:
+            return target
+        case dict():
+            return next((found for value in node.values() if (found := _reference(value))), "")
+        case list():
+            return next((found for value in node if (found := _reference(value))), "")
+    return ""
+
+
+def _schedule(resource: Resource) -> Iterator[str]:
+    target = resource.properties["Target"]
+    yield resource.properties["ScheduleExpression"]
+    yield f"{target['RetryPolicy']['MaximumRetryAttempts']} retries"
+    yield f"dead letters to {_reference(target['DeadLetterConfig'])}"
+
+
+def _retried(resource: Resource) -> Iterator[str]:
+    properties = resource.properties
+    yield f"{properties['MaximumRetryAttempts']} retry"
+    yield f"{properties['MaximumEventAgeInSeconds']} s at most"
+
+
+def _policy(resource: Resource) -> Iterator[str]:
+    for statement in resource.properties["PolicyDocument"]["Statement"]:
+        if statement["Effect"] == "Allow":
+            actions = statement["Action"]
+            yield actions if isinstance(actions, str) else ", ".join(actions)
+        else:
+            yield f"denied without {', '.join(_conditions(statement))}"
+
+
+def _conditions(statement: Properties) -> Iterator[str]:
+    for tests in statement["Condition"].values():
+        yield from tests
+
+
+def _throttle(resource: Resource) -> Iterator[str]:
+    settings = resource.properties["DefaultRouteSettings"]
+    yield f"{settings['ThrottlingRateLimit']} requests/s"
+    yield f"burst {settings['ThrottlingBurstLimit']}"
+    yield "access log"
+
+
+def _logs(resource: Resource) -> Iterator[str]:
+    yield f"{resource.properties['RetentionInDays']} days"
+    yield _fate(resource)
+
+
+def _bucket(resource: Resource) -> Iterator[str]:
+    rules = resource.properties["LifecycleConfiguration"]["Rules"]
+    yield f"{rules[0]['ExpirationInDays']} days, encrypted, not public"
+    yield _fate(resource)
+
+
+def _queue(resource: Resource) -> Iterator[str]:
+    yield f"{resource.properties['MessageRetentionPeriod'] // 86_400} days, encrypted"
+
+
+def _role(resource: Resource) -> Iterator[str]:
+    document = resource.properties["AssumeRolePolicyDocument"]
+    yield "for " + document["Statement"][0]["Principal"]["Service"]
+
+
+def _named(key: str) -> Callable[[Resource], Iterator[str]]:
+    return lambda resource: iter([str(resource.properties[key])])
+
+
+def _nothing(_resource: Resource) -> Iterator[str]:
+    return iter(())
+
+
+# The order of the listing: a type, its group, and what is worth saying of it.
+_KINDS: dict[str, tuple[str, Callable[[Resource], Iterator[str]]]] = {
+    "AWS::ApiGatewayV2::Api": ("HTTP API", _named("Name")),
+    "AWS::ApiGatewayV2::Stage": ("HTTP API", _throttle),
+    "AWS::ApiGatewayV2::Route": ("HTTP API", _named("RouteKey")),
+    "AWS::ApiGatewayV2::Integration": ("HTTP API", _named("IntegrationType")),
+    "AWS::Lambda::Function": ("Functions", _function),
+    "AWS::Lambda::Version": ("Functions", _nothing),
+    "AWS::Lambda::Alias": ("Functions", _named("Name")),
+    "AWS::Lambda::EventInvokeConfig": ("Functions", _retried),
+    "AWS::DynamoDB::GlobalTable": ("Tables", _table),
+    "AWS::Lambda::EventSourceMapping": ("Streams", _stream),
+    "AWS::S3::Bucket": ("Streams", _bucket),
+    "AWS::S3::BucketPolicy": ("Streams", _policy),
+    "AWS::Scheduler::Schedule": ("Schedule", _schedule),
+    "AWS::SQS::Queue": ("Schedule", _queue),
+    "AWS::SQS::QueuePolicy": ("Schedule", _policy),
+    "AWS::Logs::LogGroup": ("Logs", _logs),
+    "AWS::IAM::Role": ("Permissions", _role),
+    "AWS::IAM::Policy": ("Permissions", _policy),
+    "AWS::Lambda::Permission": ("Permissions", _named("Principal")),
+}
+_ORDER = {kind: position for position, kind in enumerate(_KINDS)}
+
+
+def listing(stage: str, template: Template) -> Table:
+    """The stage's resources, grouped by what they are for."""
+    resources = sorted(
+        template.resources.values(),
+        key=lambda resource: (_ORDER.get(resource.type, len(_ORDER)), resource.name),
+    )
+    table = Table(title=f"softask-{stage}: {len(resources)} resources", title_justify="left")
+    for heading in ("Kind", "Type", "Name", "Facts"):
+        table.add_column(heading, overflow="fold")
+    for group, members in groupby(resources, key=_group):
+        for position, resource in enumerate(members):
+            facts = " · ".join(_KINDS.get(resource.type, ("", _nothing))[1](resource))
+            for logical_id, other in template.resources.items():
+                facts = facts.replace(logical_id, other.name)
+            kind = resource.type.removeprefix("AWS::")
+            table.add_row("" if position else group, kind, resource.name, facts)
+        table.add_section()
+    return table
+
+
+def _group(resource: Resource) -> str:
+    return _KINDS.get(resource.type, ("Other", _nothing))[0]
+
+
+def main() -> None:
+    """Lists one stage, or all that `cdk.json` has; exits with 1 where one cannot be built."""
+    declared = msgspec.convert(project_context()["stages"], dict[str, Any])
+    parser = argparse.ArgumentParser(prog="python -m infra.synth", description=__doc__)
+    parser.add_argument("--stage", help="one of the stages in cdk.json; all by default")
+    parser.add_argument("--out", type=Path, default=ROOT / "cdk.out", help="folder to write to")
+    arguments = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    for stage in [arguments.stage] if arguments.stage else declared:
+        try:
+            synthesis = synthesise(stage, arguments.out / stage)
+        except StageError as error:
+            sys.exit(f"softask: {error}")
+        console.print(listing(stage, synthesis.template))
+        for remark in synthesis.remarks:
+            console.print(f"warning: {remark}", style="yellow", highlight=False)
+        console.print(f"template: {synthesis.path}\n", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

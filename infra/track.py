@@ -1,0 +1,50 @@
+"""The function that answers the app's calls."""
+
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.function import Function
+from infra.stages import Stage
+from infra.tables import Tables
+
+
+class Track(Function):
+    """Lambda `track`: reads and conditionally writes profiles and their retry windows.
+
+    The salt of the hashed keys names stage, account and region, so that a stack which is created
+    anew beside its retained tables still finds its users.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        code: lambda_.Code,
+        tables: Tables,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            stage=stage,
+            code=code,
+            handler="functions.track.handler.handler",
+            description="Softask: decides on tracked events and answers with actions",
+            environment={
+                "SOFTASK_STAGE": stage.name,
+                "SOFTASK_SALT": f"{stage.name}/{Aws.ACCOUNT_ID}/{Aws.REGION}",
+                "SOFTASK_PROFILES_TABLE": tables.profiles.table_name,
+                "SOFTASK_WINDOWS_TABLE": tables.windows.table_name,
+                "SOFTASK_CAMPAIGNS_TABLE": tables.campaigns.table_name,
+                "SOFTASK_WRITE_KEY_HASHES": ",".join(stage.write_key_hashes),
+            },
+            # The handler gives up after 8 s; API Gateway would after 30.
+            timeout=Duration.seconds(10),
+            snap_start=stage.snap_start,
+        )
+        # A transaction is authorised through the actions it is made of.
+        self.allow(["dynamodb:GetItem", "dynamodb:PutItem"], tables.profiles.table_arn)
+        self.allow(["dynamodb:PutItem", "dynamodb:DeleteItem"], tables.windows.table_arn)
+        self.allow(["dynamodb:GetItem"], tables.campaigns.table_arn)

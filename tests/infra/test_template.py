@@ -1,0 +1,462 @@
+"""What a deployment would create, asserted on the synthesised templates of both stages."""
+
+import json
+import re
+from hashlib import sha256
+from io import StringIO
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.assertions import Template
+from rich.console import Console
+
+from infra.softask import SoftAsk
+from infra.stages import project_context, read_stage
+from infra.synth import Template as ListedTemplate
+from infra.synth import listing
+from tests.infra.conftest import Deployment, Stack
+
+pytestmark = pytest.mark.xdist_group("template")
+
+FUNCTION = "AWS::Lambda::Function"
+TABLE = "AWS::DynamoDB::GlobalTable"
+MAPPING = "AWS::Lambda::EventSourceMapping"
+LOG_GROUP = "AWS::Logs::LogGroup"
+
+FUNCTIONS = ("Track", "Sweep", "Ledger")
+TABLES = ("Tables/Profiles", "Tables/RetryWindows", "Tables/Campaigns", "Tables/Ledger")
+STREAMS = ("Ledger/Profiles", "Ledger/RetryWindows")
+
+XRAY = {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}
+
+
+SHARED_VARIABLES = frozenset({"SOFTASK_STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"})
+OWN_VARIABLES = {
+    "Track": {
+        "SOFTASK_SALT": "{stage}/${{AWS::AccountId}}/${{AWS::Region}}",
+        "SOFTASK_PROFILES_TABLE": "Tables/Profiles",
+        "SOFTASK_WINDOWS_TABLE": "Tables/RetryWindows",
+        "SOFTASK_CAMPAIGNS_TABLE": "Tables/Campaigns",
+        "SOFTASK_WRITE_KEY_HASHES": "{hashes}",
+    },
+    "Sweep": {"SOFTASK_WINDOWS_TABLE": "Tables/RetryWindows"},
+    "Ledger": {"SOFTASK_LEDGER_TABLE": "Tables/Ledger"},
+}
+
+
+def observability(function: str) -> set[tuple[str, str]]:
+    own_logs = f"{function}/Logs.Arn"
+    return XRAY | {("logs:CreateLogStream", own_logs), ("logs:PutLogEvents", own_logs)}
+
+
+def table_keys(stack: Stack, table: str) -> dict[str, tuple[str, str]]:
+    """Attribute name to (role in the key, type)."""
+    properties = stack.get(TABLE, table)
+    types = {
+        each["AttributeName"]: each["AttributeType"] for each in properties["AttributeDefinitions"]
+    }
+    return {
+        key["AttributeName"]: (key["KeyType"], types[key["AttributeName"]])
+        for key in properties["KeySchema"]
+    }
+
+
+class TestPermissions:
+    def test_track_reads_and_writes_exactly_its_items(self, stack: Stack) -> None:
+        assert stack.allowed("Track/Role") == observability("Track") | {
+            ("dynamodb:GetItem", "Tables/Profiles.Arn"),
+            ("dynamodb:PutItem", "Tables/Profiles.Arn"),
+            ("dynamodb:PutItem", "Tables/RetryWindows.Arn"),
+            ("dynamodb:DeleteItem", "Tables/RetryWindows.Arn"),
+            ("dynamodb:GetItem", "Tables/Campaigns.Arn"),
+        }
+
+    def test_sweep_queries_the_index_and_deletes_windows_only(self, stack: Stack) -> None:
+        assert stack.allowed("Sweep/Role") == observability("Sweep") | {
+            ("dynamodb:DeleteItem", "Tables/RetryWindows.Arn"),
+            ("dynamodb:Query", "Tables/RetryWindows.Arn/index/due"),
+        }
+
+    def test_ledger_reads_two_streams_and_writes_facts_and_failures(self, stack: Stack) -> None:
+        read = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+        streams = ("Tables/Profiles.StreamArn", "Tables/RetryWindows.StreamArn")
+        assert stack.allowed("Ledger/Role") == observability("Ledger") | {
+            ("dynamodb:PutItem", "Tables/Ledger.Arn"),
+            ("s3:PutObject", "Ledger/FailedRecords.Arn/*"),
+            ("s3:ListBucket", "Ledger/FailedRecords.Arn"),
+            *((f"dynamodb:{action}", stream) for action in read for stream in streams),
+        }
+
+    def test_the_scheduler_invokes_one_alias_and_nothing_else(self, stack: Stack) -> None:
+        assert stack.allowed("Sweep/SchedulerRole") == {
+            ("lambda:InvokeFunction", "Sweep/Live"),
+            ("sqs:SendMessage", "Sweep/DeadLetters.Arn"),
+        }
+
+    def test_only_this_account_s_scheduler_may_take_its_role(self, stack: Stack) -> None:
+        role = stack.get("AWS::IAM::Role", "Sweep/SchedulerRole")
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        conditions = statement["Condition"]["StringEquals"]
+        assert stack.show(conditions["aws:SourceAccount"]) == "${AWS::AccountId}"
+        assert stack.show(conditions["aws:SourceArn"]).endswith(":schedule-group/default")
+
+    def test_there_are_no_roles_but_these_and_no_policies_of_aws(self, stack: Stack) -> None:
+        roles = stack.of("AWS::IAM::Role")
+        assert set(roles) == {*(f"{name}/Role" for name in FUNCTIONS), "Sweep/SchedulerRole"}
+        for role in roles.values():
+            assert not {"ManagedPolicyArns", "Policies"} & set(role.properties)
+
+    def test_x_ray_s_put_is_the_only_wildcard(self, stack: Stack) -> None:
+        granted = {pair for role in stack.of("AWS::IAM::Role") for pair in stack.allowed(role)}
+        assert {pair for pair in granted if pair[1] == "*"} == XRAY
+        assert not {action for action, _ in granted if "*" in action}
+        # The objects of the bucket that holds nothing but failed records.
+        assert {pair for pair in granted - XRAY if "*" in pair[1]} == {
+            ("s3:PutObject", "Ledger/FailedRecords.Arn/*")
+        }
+
+
+class TestTables:
+    def test_keys_and_the_index_of_due_windows(self, stack: Stack) -> None:
+        assert set(stack.of(TABLE)) == set(TABLES)
+        assert table_keys(stack, "Tables/Profiles") == {"user_key": ("HASH", "S")}
+        assert table_keys(stack, "Tables/RetryWindows") == {
+            "user_key": ("HASH", "S"),
+            "campaign": ("RANGE", "S"),
+        }
+        assert table_keys(stack, "Tables/Campaigns") == {
+            "campaign": ("HASH", "S"),
+            "version": ("RANGE", "N"),
+        }
+        assert table_keys(stack, "Tables/Ledger") == {
+            "user_key": ("HASH", "S"),
+            "fact_id": ("RANGE", "S"),
+        }
+        (index,) = stack.get(TABLE, "Tables/RetryWindows")["GlobalSecondaryIndexes"]
+        assert index == {
+            "IndexName": "due",
+            "KeySchema": [
+                {"AttributeName": "due_shard", "KeyType": "HASH"},
+                {"AttributeName": "due_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+
+    def test_only_retention_and_window_ends_expire_items(self, stack: Stack) -> None:
+        expiring = {
+            name: table.properties["TimeToLiveSpecification"]
+            for name, table in stack.of(TABLE).items()
+            if "TimeToLiveSpecification" in table.properties
+        }
+        assert expiring == {
+            "Tables/Profiles": {"AttributeName": "retain_until", "Enabled": True},
+            "Tables/RetryWindows": {"AttributeName": "expires_at", "Enabled": True},
+        }
+
+    def test_streams_carry_what_the_ledger_needs(self, stack: Stack) -> None:
+        views = {
+            name: table.properties["StreamSpecification"]["StreamViewType"]
+            for name, table in stack.of(TABLE).items()
+            if "StreamSpecification" in table.properties
+        }
+        assert views == {"Tables/Profiles": "NEW_IMAGE", "Tables/RetryWindows": "OLD_IMAGE"}
+
+    @pytest.mark.parametrize("table", TABLES)
+    def test_on_demand_encrypted_and_restorable_to_a_second(self, stack: Stack, table: str) -> None:
+        properties = stack.get(TABLE, table)
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+        assert properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+        for replica in properties["Replicas"]:
+            recovery = replica["PointInTimeRecoverySpecification"]
+            assert recovery["PointInTimeRecoveryEnabled"] is True
+
+    @pytest.mark.parametrize("table", TABLES)
+    def test_prod_keeps_its_tables_and_dev_does_not(
+        self, prod: Stack, dev: Stack, table: str
+    ) -> None:
+        assert prod.of(TABLE)[table].deletion_policy == "Retain"
+        assert dev.of(TABLE)[table].deletion_policy == "Delete"
+        for stack, protected in ((prod, True), (dev, False)):
+            for replica in stack.get(TABLE, table)["Replicas"]:
+                assert replica["DeletionProtectionEnabled"] is protected
+
+
+class TestFunctions:
+    def test_three_functions_of_one_asset(self, stack: Stack) -> None:
+        functions = stack.of(FUNCTION)
+        assert {name: each.properties["Handler"] for name, each in functions.items()} == {
+            f"{name}/Function": f"functions.{name.lower()}.handler.handler" for name in FUNCTIONS
+        }
+        assert len({json.dumps(each.properties["Code"]) for each in functions.values()}) == 1
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_arm64_python_3_13_traced_with_json_logs(self, stack: Stack, name: str) -> None:
+        function = stack.get(FUNCTION, f"{name}/Function")
+        assert function["Runtime"] == "python3.13"
+        assert function["Architectures"] == ["arm64"]
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert function["LoggingConfig"]["LogFormat"] == "JSON"
+        assert stack.show(function["LoggingConfig"]["LogGroup"]) == f"{name}/Logs"
+        assert stack.show(function["Role"]) == f"{name}/Role.Arn"
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_the_alias_live_names_a_published_version(self, stack: Stack, name: str) -> None:
+        alias = stack.get("AWS::Lambda::Alias", f"{name}/Live")
+        assert alias["Name"] == "live"
+        version = stack.show(alias["FunctionVersion"])
+        assert version == f"{name}/Function/CurrentVersion.Version"
+
+    @pytest.mark.parametrize(("name", "seconds"), [("Track", 10), ("Sweep", 300), ("Ledger", 60)])
+    def test_timeouts(self, stack: Stack, name: str, seconds: int) -> None:
+        assert stack.get(FUNCTION, f"{name}/Function")["Timeout"] == seconds
+
+    def test_snap_start_is_a_context_switch_for_track_alone(
+        self, deployment: Deployment, dev: Stack, prod: Stack
+    ) -> None:
+        def restored(stack: Stack) -> dict[str, str]:
+            return {
+                name: function.properties["SnapStart"]["ApplyOn"]
+                for name, function in stack.of(FUNCTION).items()
+                if "SnapStart" in function.properties
+            }
+
+        on = {"Track/Function": "PublishedVersions"}
+        assert restored(dev) == {}
+        assert restored(prod) == on
+        assert restored(deployment("dev", snapStart="true")) == on
+        assert restored(deployment("prod", snapStart="false")) == {}
+
+    def test_an_emulator_s_machine_may_choose_the_architecture(
+        self, deployment: Deployment
+    ) -> None:
+        functions = deployment("dev", architecture="x86_64").of(FUNCTION).values()
+        assert {each.properties["Architectures"][0] for each in functions} == {"x86_64"}
+
+
+class TestEnvironment:
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    @pytest.mark.parametrize("stage", ["dev", "prod"])
+    def test_row_48_functions_get_references_and_hashes_never_secrets(
+        self, deployment: Deployment, stage: str, name: str
+    ) -> None:
+        hashes = f"{sha256(b'first').hexdigest()},{sha256(b'second').hexdigest()}"
+        stack = deployment(stage, writeKeyHashes=hashes)
+        function = stack.get(FUNCTION, f"{name}/Function")
+        variables = {
+            key: stack.show(value) for key, value in function["Environment"]["Variables"].items()
+        }
+        own = {key: value for key, value in variables.items() if key not in SHARED_VARIABLES}
+        assert own == {
+            key: value.format(stage=stage, hashes=hashes)
+            for key, value in OWN_VARIABLES[name].items()
+        }
+        assert variables["SOFTASK_STAGE"] == stage
+        assert variables["POWERTOOLS_SERVICE_NAME"] == "softask"
+        assert variables["POWERTOOLS_LOG_LEVEL"] == function["LoggingConfig"]["ApplicationLogLevel"]
+
+    def test_row_48_no_write_key_is_in_any_template(self, stack: Stack) -> None:
+        assert "dev-write-key" not in stack.text
+
+    def test_dev_accepts_the_documented_write_key(self, dev: Stack) -> None:
+        variables = dev.get(FUNCTION, "Track/Function")["Environment"]["Variables"]
+        expected = sha256(b"dev-write-key").hexdigest()
+        assert variables["SOFTASK_WRITE_KEY_HASHES"] == expected
+
+    def test_prod_without_write_keys_refuses_every_call_and_says_so(
+        self, dev: Stack, prod: Stack, deployment: Deployment
+    ) -> None:
+        variables = prod.get(FUNCTION, "Track/Function")["Environment"]["Variables"]
+        assert variables["SOFTASK_WRITE_KEY_HASHES"] == ""
+        (remark,) = prod.remarks
+        assert "no write keys" in remark
+        assert "-c writeKeyHashes=" in remark
+        assert dev.remarks == ()
+        assert deployment("prod", writeKeyHashes=sha256(b"key").hexdigest()).remarks == ()
+
+
+class TestSweep:
+    def test_runs_every_15_minutes_with_a_dead_letter_queue(self, stack: Stack) -> None:
+        schedule = stack.get("AWS::Scheduler::Schedule", "Sweep/Schedule")
+        assert schedule["ScheduleExpression"] == "rate(15 minutes)"
+        assert schedule["State"] == "ENABLED"
+        target = schedule["Target"]
+        assert stack.show(target["Arn"]) == "Sweep/Live"
+        assert stack.show(target["RoleArn"]) == "Sweep/SchedulerRole.Arn"
+        assert stack.show(target["DeadLetterConfig"]["Arn"]) == "Sweep/DeadLetters.Arn"
+        assert target["RetryPolicy"] == {
+            "MaximumEventAgeInSeconds": 900,
+            "MaximumRetryAttempts": 3,
+        }
+
+    def test_dead_letters_are_encrypted_at_rest_and_on_the_way(self, stack: Stack) -> None:
+        assert stack.get("AWS::SQS::Queue", "Sweep/DeadLetters")["SqsManagedSseEnabled"] is True
+        policy = stack.get("AWS::SQS::QueuePolicy", "Sweep/DeadLetters/Policy")
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert statement["Effect"] == "Deny"
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+    def test_a_failed_run_is_not_retried_into_the_next_one(self, stack: Stack) -> None:
+        (config,) = stack.of("AWS::Lambda::EventInvokeConfig").values()
+        assert stack.show(config.properties["FunctionName"]) == "Sweep/Function"
+        assert stack.show(config.properties["Qualifier"]) == "Sweep/Live"
+        assert config.properties["MaximumEventAgeInSeconds"] == 900
+        assert config.properties["MaximumRetryAttempts"] == 1
+
+
+class TestLedger:
+    @pytest.mark.parametrize(
+        ("stream", "table", "pattern"),
+        [
+            (
+                "Ledger/Profiles",
+                "Tables/Profiles",
+                {"dynamodb": {"NewImage": {"outbox": {"B": [{"exists": True}]}}}},
+            ),
+            ("Ledger/RetryWindows", "Tables/RetryWindows", {"eventName": ["REMOVE"]}),
+        ],
+    )
+    def test_hears_only_of_outboxes_and_removed_windows(
+        self, stack: Stack, stream: str, table: str, pattern: object
+    ) -> None:
+        mapping = stack.get(MAPPING, stream)
+        assert stack.show(mapping["EventSourceArn"]) == f"{table}.StreamArn"
+        (rule,) = mapping["FilterCriteria"]["Filters"]
+        assert json.loads(rule["Pattern"]) == pattern
+        assert stack.show(mapping["FunctionName"]) == "Ledger/Live:live"
+
+    def test_there_are_no_other_streams(self, stack: Stack) -> None:
+        assert set(stack.of(MAPPING)) == set(STREAMS)
+
+    @pytest.mark.parametrize("stream", STREAMS)
+    def test_poison_is_bisected_and_kept_whole_in_s3(self, stack: Stack, stream: str) -> None:
+        mapping = stack.get(MAPPING, stream)
+        assert mapping["StartingPosition"] == "TRIM_HORIZON"
+        assert mapping["BisectBatchOnFunctionError"] is True
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["MaximumRetryAttempts"] == 10
+        assert mapping["MaximumRecordAgeInSeconds"] == 12 * 3600
+        failures = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+        assert stack.show(failures) == "Ledger/FailedRecords.Arn"
+
+    def test_failed_records_are_private_encrypted_and_expire(self, stack: Stack) -> None:
+        bucket = stack.get("AWS::S3::Bucket", "Ledger/FailedRecords")
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+        assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == 30
+
+    def test_failed_records_travel_over_tls_only(self, stack: Stack) -> None:
+        policy = stack.get("AWS::S3::BucketPolicy", "Ledger/FailedRecords/Policy")
+        statements = policy["PolicyDocument"]["Statement"]
+        assert {each["Effect"] for each in statements} == {"Deny"}
+        assert {"Bool": {"aws:SecureTransport": "false"}} in [
+            each["Condition"] for each in statements
+        ]
+
+    def test_failed_records_outlive_the_stack_in_prod_alone(self, prod: Stack, dev: Stack) -> None:
+        name = "Ledger/FailedRecords"
+        assert prod.of("AWS::S3::Bucket")[name].deletion_policy == "Retain"
+        assert dev.of("AWS::S3::Bucket")[name].deletion_policy == "Delete"
+
+
+class TestApi:
+    def test_post_routes_reach_track_s_alias(self, stack: Stack) -> None:
+        routes = {
+            each.properties["RouteKey"]: stack.show(each.properties["Target"])
+            for each in stack.of("AWS::ApiGatewayV2::Route").values()
+        }
+        assert set(routes) == {
+            "POST /v1/track",
+            "POST /v1/identify",
+            "POST /v1/batch",
+            "POST /v1/actions",
+        }
+        ((name, integration),) = stack.of("AWS::ApiGatewayV2::Integration").items()
+        assert set(routes.values()) == {f"integrations/{name}"}
+        assert stack.show(integration.properties["IntegrationUri"]) == "Track/Live"
+        assert integration.properties["PayloadFormatVersion"] == "2.0"
+
+    def test_only_the_gateway_may_invoke_and_only_by_these_paths(self, stack: Stack) -> None:
+        permissions = stack.of("AWS::Lambda::Permission").values()
+        assert {each.properties["Principal"] for each in permissions} == {
+            "apigateway.amazonaws.com"
+        }
+        assert {stack.show(each.properties["FunctionName"]) for each in permissions} == {
+            "Track/Live"
+        }
+        paths = {stack.show(each.properties["SourceArn"]).split(":")[-1] for each in permissions}
+        assert paths == {
+            f"Api/Http/*/*/v1/{name}" for name in ("track", "identify", "batch", "actions")
+        }
+
+    @pytest.mark.parametrize(("stage", "rate", "burst"), [("dev", 50, 100), ("prod", 1000, 2000)])
+    def test_the_stage_throttles(
+        self, deployment: Deployment, stage: str, rate: int, burst: int
+    ) -> None:
+        properties = deployment(stage).get("AWS::ApiGatewayV2::Stage", "Api/Stage")
+        assert properties["StageName"] == "$default"
+        assert properties["DefaultRouteSettings"] == {
+            "ThrottlingRateLimit": rate,
+            "ThrottlingBurstLimit": burst,
+        }
+
+    def test_the_access_log_does_not_say_who_called(self, stack: Stack) -> None:
+        settings = stack.get("AWS::ApiGatewayV2::Stage", "Api/Stage")["AccessLogSettings"]
+        assert stack.show(settings["DestinationArn"]) == "Api/AccessLog.Arn"
+        assert set(re.findall(r"\$context\.([\w.]+)", settings["Format"])) == {
+            "requestId",
+            "requestTimeEpoch",
+            "routeKey",
+            "status",
+            "responseLatency",
+            "integrationLatency",
+            "integration.status",
+            "responseLength",
+            "error.responseType",
+        }
+
+
+class TestLogs:
+    @pytest.mark.parametrize(("stage", "days"), [("dev", 7), ("prod", 90)])
+    def test_every_log_group_forgets(self, deployment: Deployment, stage: str, days: int) -> None:
+        groups = deployment(stage).of(LOG_GROUP)
+        assert set(groups) == {"Api/AccessLog", *(f"{name}/Logs" for name in FUNCTIONS)}
+        assert {each.properties["RetentionInDays"] for each in groups.values()} == {days}
+
+
+class TestStack:
+    def test_outputs_where_the_api_and_the_tables_are(self, stack: Stack) -> None:
+        assert set(stack.outputs) == {
+            "ApiUrl",
+            "ProfilesTable",
+            "RetryWindowsTable",
+            "CampaignsTable",
+            "LedgerTable",
+        }
+
+    def test_another_cdk_app_can_hold_the_construct(self) -> None:
+        stage = read_stage({**project_context(), "stage": "prod"})
+        other = cdk.Stack(cdk.App(), "Other")
+        code = lambda_.Code.from_inline("handler = None")
+        softask = SoftAsk(other, "Push", stage=stage, code=code)
+        cdk.CfnOutput(other, "Profiles", value=softask.tables.profiles.table_name)
+        Template.from_stack(other).resource_count_is(FUNCTION, 3)
+
+    def test_the_listing_knows_every_kind_of_resource(self, stack: Stack) -> None:
+        template = ListedTemplate(resources=stack.resources, outputs={})
+        written = StringIO()
+        Console(width=240, file=written).print(listing("any", template))
+        shown = written.getvalue()
+        assert "Other" not in shown
+        for resource in stack.resources.values():
+            assert resource.name in shown
+        for fact in (
+            "rate(15 minutes)",
+            "TTL expires_at",
+            '{"eventName":["REMOVE"]}',
+            "failures to Ledger/FailedRecords",
+            "POST /v1/batch",
+        ):
+            assert fact in shown
