@@ -1,0 +1,156 @@
+"""The ASGI application: the API's routes, and beside them those that only a dev server has."""
+
+import traceback
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from cli.dev import gateway, terminal
+from cli.dev.backend import Backend, swept_body
+from cli.dev.environment import WRITE_KEY
+from functions.core.model import SECOND
+from functions.store.connection import Unavailable
+from functions.wire.body import parse
+from functions.wire.errors import TryAgain, WireError
+from functions.wire.messages import read_user
+from functions.wire.times import format_time
+
+_INDEX = """\
+Softask, the dev server. It decides when a mobile app may ask for push permission.
+
+A user reaches a moment of value:
+
+  curl -s {origin}/v1/track -u {write_key}: -H 'Content-Type: application/json' -d \\
+    '{{"userId": "u1", "event": "ValueMomentReached", "context": {{"device": {{"id": "d1"}}}}}}'
+
+Then tell what became of the popup: PushSoftAskShown, PushSoftAskApproved, PushSoftAskDeclined.
+
+What is stored of the user:  curl -s '{origin}/_dev/profile?userId=u1'
+Two weeks later:             curl -s {origin}/_dev/clock -d '{{"advance": "14d"}}'
+Close the ended windows:     curl -s -X POST {origin}/_dev/sweep
+Forget everything:           curl -s -X POST {origin}/_dev/reset
+"""
+
+DevRoute = Callable[[Request, bytes], Response]
+
+
+class App:
+    """Every request is answered in a thread of its own, as the functions are synchronous."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._dev: dict[str, DevRoute] = {
+            "GET /": self._index,
+            "GET /_dev/clock": self._read_clock,
+            "POST /_dev/clock": self._move_clock,
+            "POST /_dev/sweep": self._sweep,
+            "POST /_dev/reset": self._reset,
+            "GET /_dev/profile": self._profile,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            body = await gateway.read_body(request)
+        except ClientDisconnect:
+            return
+        response = await run_in_threadpool(self._respond, request, body)
+        await response(scope, receive, send)
+
+    def _respond(self, request: Request, body: bytes | None) -> Response:
+        now = self._backend.clock()
+        with terminal.collected_reasons() as reasons:
+            response = self._route(request, body)
+        terminal.say(f"{format_time(now // SECOND * SECOND)} {_line(request, response, reasons)}")
+        return response
+
+    def _route(self, request: Request, body: bytes | None) -> Response:
+        key = gateway.route_key(request)
+        if body is None:
+            return gateway.too_large()
+        if key in gateway.ROUTES:
+            return self._invoke(request, body)
+        if key in self._dev:
+            return _guarded(self._dev[key], request, body)
+        return gateway.not_found()
+
+    def _invoke(self, request: Request, body: bytes) -> Response:
+        request_id = uuid.uuid4().hex
+        event = gateway.to_event(request, body, self._backend.clock(), request_id)
+        try:
+            answer = self._backend.answer(event, request_id)
+        except Exception:  # whatever it was: API Gateway answers a crashed function just so
+            terminal.say(traceback.format_exc())
+            return gateway.crashed()
+        return gateway.to_response(answer, request_id)
+
+    # --- routes of a dev server only ---
+
+    def _index(self, request: Request, _body: bytes) -> Response:
+        host = request.headers.get("host", "127.0.0.1")
+        return PlainTextResponse(_INDEX.format(origin=f"http://{host}", write_key=WRITE_KEY))
+
+    def _read_clock(self, _request: Request, _body: bytes) -> Response:
+        clock = self._backend.clock
+        return _json({"now": format_time(clock()), "moved": clock.moved})
+
+    def _move_clock(self, request: Request, body: bytes) -> Response:
+        self._backend.move_clock(parse(body))
+        return self._read_clock(request, body)
+
+    def _sweep(self, _request: Request, _body: bytes) -> Response:
+        return _json(swept_body(self._backend.sweep()))
+
+    def _reset(self, _request: Request, _body: bytes) -> Response:
+        self._backend.reset()
+        return _json({"success": True})
+
+    def _profile(self, request: Request, _body: bytes) -> Response:
+        return _json(self._backend.state_of(read_user(dict(request.query_params))))
+
+
+def _guarded(route: DevRoute, request: Request, body: bytes) -> Response:
+    try:
+        return route(request, body)
+    except WireError as error:
+        return _json(error.body, error.status)
+    except (Unavailable, BotoCoreError, ClientError) as error:
+        return _json(TryAgain(f"DynamoDB does not answer: {error!r}").body, TryAgain.status)
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+# --- the line in the terminal ---
+
+
+def _line(request: Request, response: Response, reasons: Sequence[str]) -> str:
+    told = [f"{gateway.route_key(request)} {response.status_code}", terminal.summary(reasons)]
+    outcome = _outcome(response)
+    if outcome:
+        told.append(f"-> {outcome}")
+    return " ".join(part for part in told if part)
+
+
+def _outcome(response: Response) -> str:
+    """The actions that were answered, or what was wrong."""
+    if response.headers.get("content-type") != "application/json":
+        return ""
+    answer = msgspec.json.decode(bytes(response.body))
+    if response.status_code >= 400:
+        return ": ".join(filter(None, (answer.get("code"), answer["message"])))
+    return terminal.summary([_action(action) for action in answer.get("actions", ())])
+
+
+def _action(action: dict[str, Any]) -> str:
+    if "attempt" in action:
+        return f"{action['type']} (attempt {action['attempt']})"
+    return f"{action['type']} ({action['reason']})"

@@ -1,0 +1,56 @@
+"""The process: one loopback socket, one HTTP server, ended by Ctrl-C or SIGTERM."""
+
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from cli.dev.app import App
+from cli.dev.backend import Backend
+from cli.dev.clock import DevClock
+from cli.dev.engines import Engine, InMemory, OverHttp
+from functions.core.campaign import Package
+
+
+class Server(uvicorn.Server):
+    """Calls `on_ready` once requests are answered."""
+
+    def __init__(self, app: App, on_ready: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            interface="asgi3",
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+
+def serve(
+    listening: socket.socket, package: Package, endpoint: str | None, on_ready: Callable[[], None]
+) -> None:
+    """Serves until a signal ends it. Raises botocore's errors where the endpoint is dead."""
+    engine: Engine = InMemory() if endpoint is None else OverHttp(endpoint)
+    backend = Backend(package, engine, DevClock())
+    backend.start()
+    # uvicorn raises the signal that ended it once more; by then there is nothing left to end.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _ignore)
+    try:
+        Server(App(backend), on_ready).run(sockets=[listening])
+    finally:
+        backend.close()
+
+
+def _ignore(_signal: int, _frame: FrameType | None) -> None:
+    pass

@@ -1,0 +1,190 @@
+"""The `softask` command."""
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from cli.campaigns import (
+    SETTINGS,
+    CampaignFileError,
+    campaign_schema,
+    read_campaign,
+    read_settings,
+)
+from cli.dev import environment, loopback, packages
+
+app = typer.Typer(
+    name="softask",
+    help="Softask decides when a mobile app may ask for push permission.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Endpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--dynamodb-endpoint",
+        metavar="URL",
+        help="A DynamoDB on loopback instead of one in memory.",
+    ),
+]
+CampaignFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--campaign",
+        metavar="FILE",
+        help="Serve this campaign instead of those in campaigns/; may be repeated.",
+    ),
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"softask {_version()}")
+        raise typer.Exit
+
+
+def _version() -> str:
+    try:
+        return version("softask")
+    except PackageNotFoundError:
+        return "(run from a folder, not installed)"
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """What holds for every command."""
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8080,
+    dynamodb_endpoint: Endpoint = None,
+    campaign: CampaignFiles = None,
+) -> None:
+    """Serve the API on 127.0.0.1, with a clock that can be moved. Write key: dev-write-key.
+
+    Example: softask dev --port 8080
+    """
+    _check_endpoint(dynamodb_endpoint)
+    try:
+        package = packages.read(campaign or ())
+        listening = loopback.listen(port)
+    except CampaignFileError as error:
+        _fail(str(error), 2)
+    except OSError as error:
+        _fail(f"Port {port} cannot be used: {error.strerror}. Try --port 0 for a free one.", 1)
+    environment.prepare(os.environ, dynamodb_endpoint)
+    # Not earlier: the functions read their environment when they are imported.
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    from cli.dev import server  # noqa: PLC0415
+
+    ready = f"Softask is ready on {loopback.url_of(listening)}"
+    try:
+        with listening:
+            server.serve(listening, package, dynamodb_endpoint, lambda: _announce(ready))
+    except (BotoCoreError, ClientError) as error:
+        _fail(f"DynamoDB at {dynamodb_endpoint} does not answer: {error}", 1)
+
+
+@app.command()
+def demo(dynamodb_endpoint: Endpoint = None, campaign: CampaignFiles = None) -> None:
+    """Play the recipe, two weeks included, against a dev server of its own.
+
+    Exits with 1 if any step differs from the recipe. Example: softask demo
+    """
+    _check_endpoint(dynamodb_endpoint)
+    from cli.demo import play  # noqa: PLC0415 - httpx and rich are slow to import
+
+    sys.exit(play(campaign or (), dynamodb_endpoint))
+
+
+@app.command()
+def validate(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Those in campaigns/, if none is named."),
+    ] = None,
+) -> None:
+    """Check campaign files. Exits with 1 and file:line for each that cannot be used.
+
+    Example: softask validate campaigns/push-softask.yaml
+    """
+    shipped = (Path(os.path.relpath(path)) for path in packages.FOLDER.glob("*.yaml"))
+    problems = list(_problems(files or sorted(shipped)))
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a campaign file, for editors.
+
+    Example: softask schema > docs/campaign.schema.json
+    """
+    typer.echo(campaign_schema().decode(), nl=False)
+
+
+def _problems(files: list[Path]) -> Iterator[str]:
+    """What is wrong with each file, or with all together; says OK of the others."""
+    campaigns = [path for path in files if path.name != SETTINGS]
+    found = False
+    for path in files:
+        try:
+            if path.name == SETTINGS:
+                read_settings(path)
+            else:
+                read_campaign(path, read_settings(packages.FOLDER / SETTINGS))
+        except CampaignFileError as error:
+            found = True
+            yield str(error)
+        else:
+            typer.echo(f"{path}: OK")
+    if campaigns and not found:
+        try:
+            packages.read(campaigns)
+        except CampaignFileError as error:
+            yield str(error)
+
+
+def _check_endpoint(endpoint: str | None) -> None:
+    try:
+        if endpoint is not None:
+            environment.check_endpoint(endpoint)
+    except environment.EndpointRefused as error:
+        _fail(str(error), 2)
+
+
+def _announce(ready: str) -> None:
+    """The line that says so, at once, and to people also how to go on."""
+    sys.stdout.write(f"{ready}\n")
+    sys.stdout.flush()
+    typer.echo(
+        f"Write key: {environment.WRITE_KEY}. Open it for a first call; Ctrl-C ends.", err=True
+    )
+
+
+def _fail(problem: str, code: int) -> NoReturn:
+    typer.echo(problem, err=True)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    app()
