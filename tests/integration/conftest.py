@@ -1,0 +1,174 @@
+"""The public API on moto, with a hand-moved clock and a hook around every database call."""
+
+import io
+import json
+import random
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import botocore.endpoint
+import pytest
+from aws_lambda_powertools import Logger
+from botocore.awsrequest import AWSResponse, HeadersDict
+from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+
+from cli.campaigns import read_package
+from cli.local_tables import NAMES, create_tables
+from functions.core.campaign import Package
+from functions.core.model import Profile, User
+from functions.store import profiles
+from functions.store.campaigns import CampaignItem, LiveCampaigns
+from functions.store.ledger import FactItem
+from functions.store.profiles import ProfileItem
+from functions.store.windows import WindowItem
+from functions.track.api import PublicApi
+from functions.track.service import Tracker
+
+ROOT = Path(__file__).parents[2]
+START = 1_795_255_200_000  # 2026-11-21T10:00:00Z
+SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
+SDK_ATTEMPTS = 3
+WRITE_KEY = "test-write-key"
+
+Json = dict[str, Any]
+
+
+class Database:
+    """Sees every call: `calls` are the operations; hooks may run code or raise around one."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.before: Callable[[str], None] = lambda _: None
+        self.after: Callable[[str], None] = lambda _: None
+        self._refusals: dict[str, list[bytes]] = {}
+
+    def refuse(self, operation: str, code: str, reasons: list[str] | None = None) -> None:
+        """The engine answers the operation, and the SDK's retries of it, with an error."""
+        body: Json = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"}
+        if reasons:
+            body["CancellationReasons"] = [{"Code": reason} for reason in reasons]
+        self._refusals[operation] = [json.dumps(body).encode()] * SDK_ATTEMPTS
+
+    def answer(self, operation: str, request: Any) -> AWSResponse | None:
+        """The next refusal that was asked for, if any is left."""
+        refusals = self._refusals.get(operation)
+        if not refusals:
+            return None
+        headers: Any = HeadersDict()
+        return AWSResponse(request.url, 400, headers, MockRawResponse(refusals.pop()))
+
+
+@pytest.fixture(scope="session")
+def package() -> Package:
+    return read_package(ROOT / "campaigns")
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    seen = Database()
+    answer = BotocoreStubber.__call__
+
+    def observed(self: BotocoreStubber, event_name: str, request: Any, **kwargs: Any) -> Any:
+        target = request.headers.get("X-Amz-Target", b"")
+        name = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
+        seen.calls.append(name)
+        seen.before(name)
+        refusal = seen.answer(name, request)
+        response = refusal or answer(self, event_name, request, **kwargs)
+        seen.after(name)
+        return response
+
+    monkeypatch.setattr(BotocoreStubber, "__call__", observed)
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None))
+    with mock_aws():
+        for model in (ProfileItem, WindowItem, CampaignItem, FactItem):
+            monkeypatch.setattr(model, "_connection", None)
+        create_tables(boto3.client("dynamodb"))
+        seen.calls.clear()
+        yield seen
+
+
+class App:
+    """An app that speaks HTTP to the functions: API Gateway events in, JSON out."""
+
+    def __init__(self, package: Package) -> None:
+        self.now = START
+        self.pauses: list[float] = []
+        self.log = io.StringIO()
+        hashes = (sha256(WRITE_KEY.encode()).hexdigest(),)
+        self.live = LiveCampaigns(package, hashes)
+        self.api = PublicApi(
+            tracker=Tracker(pause=self.pauses.append, jitter=random.Random(1).random),
+            live=self.live,
+            clock=lambda: self.now,
+            logger=Logger(service=f"test-{id(self)}", stream=self.log),
+            salt="test-salt",
+        )
+
+    def send(
+        self,
+        path: str,
+        body: str | None,
+        *,
+        headers: dict[str, str] | None = None,
+        is_base64: bool = False,
+    ) -> tuple[int, Json]:
+        key = b64encode(f"{WRITE_KEY}:".encode()).decode()
+        event = {
+            "version": "2.0",
+            "routeKey": f"POST {path}",
+            "rawPath": path,
+            "rawQueryString": "",
+            "headers": {"authorization": f"Basic {key}"} if headers is None else headers,
+            "requestContext": {"stage": "$default", "http": {"method": "POST", "path": path}},
+            "body": body,
+            "isBase64Encoded": is_base64,
+        }
+        response = self.api.resolver.resolve(event, None)  # type: ignore[arg-type] # not a Lambda
+        self.headers: dict[str, str] = response["headers"]
+        return response["statusCode"], json.loads(response["body"])
+
+    def post(self, path: str, body: Json) -> Json:
+        """A call that must succeed."""
+        status, answer = self.send(path, json.dumps(body))
+        assert status == 200, answer
+        return answer
+
+    def track(self, event: str, user: str = "u1", device: str = "d1", **more: Any) -> Json:
+        return self.post("/v1/track", message(event, user, device, **more))
+
+    def value_moment(self, user: str = "u1", device: str = "d1", **more: Any) -> Json | None:
+        """The offer that a value moment brings, if it brings one."""
+        actions = self.track("ValueMomentReached", user, device, **more)["actions"]
+        return actions[0] if actions else None
+
+    def outcome(self, outcome: str, offer: Json, **more: Any) -> Json:
+        return self.track(f"PushSoftAsk{outcome}", properties={"offerId": offer["offerId"]}, **more)
+
+    def profile(self, user: str = "u1") -> Profile:
+        return profiles.load(User("user", user), self.now).profile
+
+
+def message(event: str, user: str = "u1", device: str = "d1", **more: Any) -> Json:
+    context = {"device": {"id": device}, "os": {"name": "iOS"}, "push": {"status": "notDetermined"}}
+    return {"type": "track", "userId": user, "event": event, "context": context, **more}
+
+
+@pytest.fixture
+def app(database: Database, package: Package) -> App:
+    """Its campaigns are read: what is counted after is the messages' own."""
+    app = App(package)
+    app.live.at(app.now)
+    database.calls.clear()
+    return app
+
+
+def items(variable: str) -> list[Json]:
+    """Everything in the table that the environment variable names."""
+    return boto3.client("dynamodb").scan(TableName=NAMES[variable])["Items"]

@@ -1,0 +1,423 @@
+"""The dev server over real HTTP: the functions behind it, and what only it can do."""
+
+import gzip
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from cli.dev import loopback, packages
+from cli.dev.app import App
+from cli.dev.backend import Backend
+from cli.dev.clock import DevClock
+from cli.dev.engines import InMemory
+from cli.dev.environment import WRITE_KEY
+from cli.dev.gateway import MAX_BODY, ROUTES
+from cli.dev.server import Server
+from functions.store import ledger
+from functions.store.connection import Unavailable
+
+Json = dict[str, Any]
+
+pytestmark = pytest.mark.xdist_group("dev_server")
+
+START = 1_795_255_200_000  # 2026-11-21T10:00:00Z
+TWO_WEEKS_LATER = "2026-12-05T10:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[Backend]:
+    """One for the module, whose real time stands still."""
+    backend = Backend(packages.read(), InMemory(), DevClock(real=lambda: START))
+    backend.start()
+    yield backend
+    backend.close()
+
+
+@pytest.fixture(scope="module")
+def url(backend: Backend) -> Iterator[str]:
+    is_ready = threading.Event()
+    with loopback.listen(0) as listening:
+        server = Server(App(backend), is_ready.set)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        assert is_ready.wait(30)
+        yield loopback.url_of(listening)
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.fixture
+def http(url: str) -> Iterator[httpx.Client]:
+    """A client of an empty server."""
+    with httpx.Client(base_url=url, auth=(WRITE_KEY, ""), trust_env=False, timeout=30) as client:
+        assert client.post("/_dev/reset").json() == {"success": True}
+        yield client
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns so often that each stops in the middle of its work."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def track(
+    http: httpx.Client, event: str, user: str = "u1", device: str = "d1", **more: Any
+) -> Json:
+    body = {"userId": user, "event": event, "context": {"device": {"id": device}}, **more}
+    response = http.post("/v1/track", json=body)
+    assert response.status_code == 200
+    answer: Json = response.json()
+    return answer
+
+
+def decline(http: httpx.Client) -> None:
+    track(http, "ValueMomentReached")
+    track(http, "PushSoftAskShown")
+    track(http, "PushSoftAskDeclined")
+
+
+def state(http: httpx.Client, user: str = "u1") -> Json:
+    answer: Json = http.get("/_dev/profile", params={"userId": user}).json()
+    return answer
+
+
+def kinds(http: httpx.Client, user: str = "u1") -> list[str]:
+    return sorted(fact["kind"] for fact in state(http, user)["facts"])
+
+
+# --- the API ---
+
+
+def test_the_contract_s_own_example_is_answered_as_it_says(http: httpx.Client) -> None:
+    example = {
+        "userId": "u1",
+        "event": "ValueMomentReached",
+        "messageId": "m1",
+        "timestamp": "2026-11-21T10:00:00Z",
+        "properties": {"streak": 3},
+        "context": {
+            "device": {"id": "d1"},
+            "os": {"name": "iOS", "version": "18.1"},
+            "locale": "en-GB",
+            "timezone": "Europe/London",
+            "app": {"version": "4.2", "inForeground": True},
+            "push": {"status": "notDetermined", "promptsUsed": 0},
+        },
+    }
+    response = http.post("/v1/track", json=example)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    answer = response.json()
+    [action] = answer.pop("actions")
+    assert answer == {"success": True, "messageId": "m1"}
+    offer_id = action.pop("offerId")
+    assert action.pop("content")["title"] == "Get daily streak reminders?"
+    assert action == {
+        "type": "open_deeplink",
+        "campaign": "push-softask",
+        "campaignVersion": 0,
+        "attempt": 1,
+        "arm": "soft_ask",
+        "userId": "u1",
+        "deeplink": f"yourapp://popup/push-softask?offerId={offer_id}&attempt=1",
+        "onApprove": "os_prompt",
+        "showAfterSeconds": 0,
+        "expiresAt": "2026-11-21T10:10:00Z",
+        "expiresInSeconds": 600,
+    }
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_every_route_reaches_the_function(http: httpx.Client, route: str) -> None:
+    method, path = route.split()
+    response = http.request(method, path, content=b"{}")
+    assert response.status_code == 400
+    assert response.json()["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize("path", ["/v1/nowhere", "/v1/track/", "/_dev/nowhere"])
+def test_an_unknown_route_gets_api_gateway_s_own_404(http: httpx.Client, path: str) -> None:
+    response = http.post(path, json={})
+    assert (response.status_code, response.json()) == (404, {"message": "Not Found"})
+
+
+def test_a_known_path_with_another_method_is_unknown(http: httpx.Client) -> None:
+    assert http.get("/v1/track").json() == {"message": "Not Found"}
+
+
+def test_a_body_beyond_api_gateway_s_limit_gets_its_413(http: httpx.Client) -> None:
+    response = http.post("/v1/batch", content=b" " * (MAX_BODY + 1))
+    assert (response.status_code, response.json()) == (413, {"message": "Request Entity Too Large"})
+
+
+def test_another_app_s_write_key_is_refused(http: httpx.Client) -> None:
+    response = http.post("/v1/track", json={"userId": "u1", "event": "x"}, auth=("other", ""))
+    assert response.status_code == 401
+    assert response.json()["code"] == "unauthorized"
+
+
+def test_a_compressed_batch_is_understood(http: httpx.Client) -> None:
+    batch = b'{"batch":[{"type":"track","userId":"u1","event":"ValueMomentReached"}]}'
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = http.post("/v1/batch", content=gzip.compress(batch), headers=headers).json()
+    assert [row["status"] for row in answer["results"]] == ["accepted"]
+    assert len(answer["actions"]) == 1
+
+
+@pytest.mark.usefixtures("restless")
+@pytest.mark.parametrize("_again", range(5))
+def test_two_devices_at_the_same_time_get_one_offer(http: httpx.Client, _again: int) -> None:
+    users = [f"u{number}" for number in range(12)]
+    together = threading.Barrier(len(users) * 2)
+
+    def reach_value(who: tuple[str, str]) -> tuple[str, int]:
+        user, device = who
+        together.wait(30)
+        return user, len(track(http, "ValueMomentReached", user, device)["actions"])
+
+    phones = [(user, device) for user in users for device in ("d1", "d2")]
+    with ThreadPoolExecutor(len(phones)) as pool:
+        answers = list(pool.map(reach_value, phones))
+    offered = {user: sum(count for who, count in answers if who == user) for user in users}
+    assert offered == dict.fromkeys(users, 1)
+    assert all(kinds(http, user) == ["exposed", "offered"] for user in users)
+
+
+@pytest.mark.usefixtures("restless")
+def test_a_message_that_is_sent_many_times_at_once_is_counted_once(http: httpx.Client) -> None:
+    together = threading.Barrier(8)
+
+    def send(_: int) -> str:
+        together.wait(30)
+        [action] = track(http, "ValueMomentReached", messageId="m1")["actions"]
+        return str(action["offerId"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(send, range(8)))) == 1
+    assert state(http)["profile"]["events"]["ValueMomentReached"]["count"] == 1
+
+
+# --- the clock ---
+
+
+def test_the_clock_tells_real_time_until_it_is_moved(http: httpx.Client) -> None:
+    assert http.get("/_dev/clock").json() == {"now": "2026-11-21T10:00:00Z", "moved": False}
+    moved = {"now": TWO_WEEKS_LATER, "moved": True}
+    assert http.post("/_dev/clock", json={"advance": "14d"}).json() == moved
+    assert http.get("/_dev/clock").json() == moved
+
+
+@pytest.mark.parametrize(
+    ("move", "now"),
+    [
+        ({"now": "2027-01-01T00:00:00Z"}, "2027-01-01T00:00:00Z"),
+        ({"now": "2027-01-01T01:00:00.250+01:00"}, "2027-01-01T00:00:00.250Z"),
+        ({"advance": "90s"}, "2026-11-21T10:01:30Z"),
+        ({"advance": "2h"}, "2026-11-21T12:00:00Z"),
+        ({"advance": "13d23h59m59s"}, "2026-12-05T09:59:59Z"),
+    ],
+)
+def test_the_clock_goes_where_it_is_told(http: httpx.Client, move: Json, now: str) -> None:
+    assert http.post("/_dev/clock", json=move).json() == {"now": now, "moved": True}
+
+
+def test_an_advance_ends_on_a_whole_second_as_windows_do(http: httpx.Client) -> None:
+    http.post("/_dev/clock", json={"now": "2026-11-21T10:00:00.250Z"})
+    answer = http.post("/_dev/clock", json={"advance": "1s"}).json()
+    assert answer["now"] == "2026-11-21T10:00:02Z"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"advance":"14x"}', "advance"),
+        (b'{"advance":14}', "advance"),
+        (b'{"advance":"999999d"}', "advance"),
+        (b'{"now":"tomorrow"}', "now"),
+        (b'{"now":"0001-01-01T00:00:00Z"}', "now"),
+        (b'{"now":1763719200}', "now"),
+        (b'{"now":"2026-11-21T10:00:00Z","advance":"1d"}', None),
+        (b'{"back":"1d"}', None),
+        (b"{}", None),
+        (b"[]", None),
+        (b"{", None),
+        (b"", None),
+    ],
+)
+def test_a_move_that_makes_no_sense_is_refused(
+    http: httpx.Client, body: bytes, field: str | None
+) -> None:
+    response = http.post("/_dev/clock", content=body)
+    assert response.status_code == 400
+    error = response.json()
+    assert error["code"] == "invalid_request"
+    assert error["message"]
+    assert error.get("field") in (field, "body")
+    assert not http.get("/_dev/clock").json()["moved"]
+
+
+# --- the two weeks ---
+
+
+def test_a_decline_opens_a_window_that_the_sweep_closes_once(http: httpx.Client) -> None:
+    decline(http)
+    [window] = state(http)["windows"]
+    assert (window["campaign"], window["dueAt"]) == ("push-softask", TWO_WEEKS_LATER)
+
+    http.post("/_dev/clock", json={"advance": "13d23h59m59s"})
+    early = {"success": True, "deleted": 0, "left": 0, "leftIsExact": True}
+    assert http.post("/_dev/sweep").json() == early
+    assert "re_eligible" not in kinds(http)
+
+    http.post("/_dev/clock", json={"advance": "1s"})
+    assert http.post("/_dev/sweep").json()["deleted"] == 1
+    assert http.post("/_dev/sweep").json()["deleted"] == 0
+    assert kinds(http).count("re_eligible") == 1
+    assert state(http)["windows"] == []
+
+
+def test_the_retry_comes_with_the_next_value_moment(http: httpx.Client) -> None:
+    decline(http)
+    http.post("/_dev/clock", json={"advance": "14d"})
+    [action] = track(http, "ValueMomentReached")["actions"]
+    assert (action["attempt"], action["content"]["title"]) == (2, "Keep your streak going?")
+
+
+def test_a_window_that_a_grant_removes_makes_nobody_re_eligible(http: httpx.Client) -> None:
+    decline(http)
+    granted = {"push": {"status": "authorized"}, "device": {"id": "d1"}}
+    track(http, "PushPermissionChanged", context=granted)
+    assert state(http)["windows"] == []
+    http.post("/_dev/clock", json={"advance": "14d"})
+    http.post("/_dev/sweep")
+    assert "re_eligible" not in kinds(http)
+    assert "granted" in kinds(http)
+
+
+# --- what is stored ---
+
+
+def test_the_profile_is_shown_with_iso_times_and_the_app_s_own_names(http: httpx.Client) -> None:
+    traits = {"session_count": 3, "seen_at": {"was_at": 5}}
+    http.post("/v1/identify", json={"userId": "u1", "traits": traits})
+    decline(http)
+    profile = state(http)["profile"]
+    assert profile["user"] == {"kind": "user", "id": "u1"}
+    assert profile["firstSeenAt"] == "2026-11-21T10:00:00Z"
+    now = "2026-11-21T10:00:00Z"
+    assert profile["attributes"] == {
+        "session_count": {"value": 3, "at": now},
+        "seen_at": {"value": {"was_at": 5}, "at": now},
+    }
+    progress = profile["progress"]["push-softask"]
+    assert (progress["outcome"], progress["retryAt"]) == ("declined", TWO_WEEKS_LATER)
+    assert profile["recent"][-1] == {"at": now, "reason": "declined"}
+    assert kinds(http) == ["declined", "exposed", "offered", "shown"]
+
+
+def test_an_anonymous_profile_is_shown_too(http: httpx.Client) -> None:
+    http.post("/v1/track", json={"anonymousId": "a1", "event": "ValueMomentReached"})
+    answer = http.get("/_dev/profile", params={"anonymousId": "a1"}).json()
+    assert answer["profile"]["user"] == {"kind": "anonymous", "id": "a1"}
+
+
+def test_an_event_that_no_campaign_refers_to_stores_nothing(http: httpx.Client) -> None:
+    assert track(http, "Application Installed")["actions"] == []
+    assert state(http) == {"profile": None, "windows": [], "facts": []}
+
+
+def test_whose_profile_must_be_said(http: httpx.Client) -> None:
+    response = http.get("/_dev/profile")
+    assert (response.status_code, response.json()["field"]) == (400, "userId")
+
+
+def test_a_reset_forgets_everything(http: httpx.Client) -> None:
+    decline(http)
+    http.post("/_dev/clock", json={"advance": "1d"})
+    assert http.post("/_dev/reset").json() == {"success": True}
+    assert state(http) == {"profile": None, "windows": [], "facts": []}
+    assert http.get("/_dev/clock").json()["moved"] is False
+    assert track(http, "ValueMomentReached")["actions"][0]["attempt"] == 1
+
+
+def test_the_first_page_says_how_to_begin(http: httpx.Client, url: str) -> None:
+    page = http.get("/")
+    assert page.headers["content-type"].startswith("text/plain")
+    assert f"curl -s {url}/v1/track -u {WRITE_KEY}:" in page.text
+
+
+# --- when something goes wrong ---
+
+
+def test_a_function_that_crashes_gets_api_gateway_s_500(
+    http: httpx.Client,
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(backend, "answer", lambda *_: 1 // 0)
+    response = http.post("/v1/track", json={})
+    assert (response.status_code, response.json()) == (500, {"message": "Internal Server Error"})
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_database_that_does_not_answer_is_a_503(
+    http: httpx.Client, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(backend, "sweep", fail)
+    response = http.post("/_dev/sweep")
+    assert (response.status_code, response.json()["code"]) == (503, "try_again")
+
+
+def test_a_fact_that_failed_reaches_the_ledger_with_the_next_request(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> bool:
+        raise Unavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ledger, "record", fail)
+        assert track(http, "ValueMomentReached")["actions"]
+    assert kinds(http) == []
+    said = capsys.readouterr().err
+    assert "ledger: record_failed" in said
+    assert "Unavailable" in said
+    track(http, "Application Installed")
+    assert kinds(http) == ["exposed", "offered"]
+
+
+def test_a_client_that_hangs_up_harms_nobody(http: httpx.Client, url: str) -> None:
+    with socket.create_connection((loopback.HOST, int(url.rpartition(":")[2]))) as raw:
+        raw.sendall(b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    assert track(http, "ValueMomentReached")["actions"]
+
+
+# --- the terminal ---
+
+
+def test_a_request_is_one_short_line(
+    http: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    track(http, "ValueMomentReached")
+    track(http, "PushSoftAskShown")
+    http.post("/v1/track", json={"userId": "u1"})
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        "2026-11-21T10:00:00Z POST /v1/track 200 offer_granted -> open_deeplink (attempt 1)",
+        "2026-11-21T10:00:00Z POST /v1/track 200 shown",
+        "2026-11-21T10:00:00Z POST /v1/track 400 -> invalid_request: Add event.",
+    ]

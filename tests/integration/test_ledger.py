@@ -1,0 +1,161 @@
+"""Stream records into facts, each exactly once."""
+
+import base64
+import json
+import random
+from typing import Any
+
+import boto3
+import moto.backends
+import msgspec
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from cli.local_tables import NAMES
+from functions.core.model import Fact, FactKind
+from functions.ledger.handler import handler
+from functions.store import ledger
+from functions.sweep.service import Sweeper
+from tests.integration.conftest import DAY, START, App, Database, Json, items
+
+DUE = START + 14 * DAY
+
+
+class Context:
+    function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
+
+
+def stream(variable: str, at: int) -> list[Json]:
+    """What the table's stream holds, as Lambda gets it; `at` stands for the write's time."""
+    backend = moto.backends.get_backend("dynamodb")["123456789012"]["us-east-1"]
+    shard = backend.get_table(NAMES[variable]).stream_shard
+    assert shard is not None
+    records = [json.loads(json.dumps(item.to_json(), default=_encoded)) for item in shard.items]
+    for record in records:
+        record["dynamodb"]["ApproximateCreationDateTime"] = at // 1000
+        record.setdefault("eventSource", "aws:dynamodb")
+    return records
+
+
+def _encoded(value: Any) -> Any:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+def deliver(records: list[Json]) -> list[Json]:
+    context: Any = Context()
+    failures: list[Any] = handler({"Records": records}, context)["batchItemFailures"]
+    return failures
+
+
+def kinds() -> list[str]:
+    return sorted(item["kind"]["S"] for item in items("SOFTASK_LEDGER_TABLE"))
+
+
+def test_outboxes_become_facts(app: App) -> None:
+    offer = app.value_moment()
+    assert offer
+    app.outcome("Shown", offer)
+    app.outcome("Declined", offer)
+    assert deliver(stream("SOFTASK_PROFILES_TABLE", app.now)) == []
+    assert kinds() == ["declined", "exposed", "offered", "shown"]
+    facts = {item["fact_id"]["S"]: item for item in items("SOFTASK_LEDGER_TABLE")}
+    shown = facts[f"{offer['offerId']}:shown"]
+    assert shown["campaign"]["S"] == "push-softask"
+    assert (shown["attempt"]["N"], shown["version"]["N"], shown["at"]["N"]) == (
+        "1",
+        "0",
+        str(START),
+    )
+    assert (shown["arm"]["S"], shown["platform"]["S"]) == ("soft_ask", "ios")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_redelivery_in_any_order_changes_nothing(app: App, seed: int) -> None:
+    for user in ("u1", "u2"):
+        offer = app.value_moment(user=user)
+        assert offer
+        app.outcome("Declined", offer, user=user)
+    Sweeper(lambda: 60_000, lambda _: None).sweep(DUE)
+    records = stream("SOFTASK_PROFILES_TABLE", START) + stream("SOFTASK_WINDOWS_TABLE", DUE)
+    deliver(records)
+    once = items("SOFTASK_LEDGER_TABLE")
+    random.Random(seed).shuffle(records)
+    deliver(records)
+    assert items("SOFTASK_LEDGER_TABLE") == once
+    assert kinds().count("re_eligible") == 2
+
+
+def test_row_16_a_window_that_ended_makes_re_eligible_once_with_its_own_id(app: App) -> None:
+    app.track("PushSoftAskDeclined")
+    Sweeper(lambda: 60_000, lambda _: None).sweep(DUE)
+    deliver(stream("SOFTASK_WINDOWS_TABLE", DUE))
+    [fact] = items("SOFTASK_LEDGER_TABLE")
+    assert fact["fact_id"]["S"] == f"push-softask:1:{DUE // 1000}:re_eligible"
+    assert (fact["at"]["N"], fact["attempt"]["N"]) == (str(DUE), "1")
+
+
+def test_a_window_that_a_grant_removed_makes_nobody_re_eligible(app: App) -> None:
+    app.track("PushSoftAskDeclined")
+    context = {"device": {"id": "d1"}, "push": {"status": "authorized"}}
+    app.track("PushPermissionChanged", context=context)
+    deliver(stream("SOFTASK_WINDOWS_TABLE", app.now))
+    assert kinds() == []
+
+
+def test_a_poison_record_is_delivered_again_and_the_rest_proceeds(app: App) -> None:
+    app.value_moment()
+    [good] = stream("SOFTASK_PROFILES_TABLE", START)
+    poison = msgspec.json.decode(msgspec.json.encode(good))
+    poison["dynamodb"]["NewImage"]["outbox"]["B"] = base64.b64encode(b"{").decode()
+    poison["dynamodb"]["SequenceNumber"] = "poison"
+    assert deliver([poison, good]) == [{"itemIdentifier": "poison"}]
+    assert kinds() == ["exposed", "offered"]
+
+
+def test_a_batch_of_poison_alone_is_delivered_again(app: App) -> None:
+    app.value_moment()
+    [poison] = stream("SOFTASK_PROFILES_TABLE", START)
+    poison["dynamodb"]["NewImage"]["outbox"]["B"] = base64.b64encode(b"{").decode()
+    assert len(deliver([poison])) == 1
+
+
+def test_a_crash_between_two_facts_loses_none(app: App, database: Database) -> None:
+    app.value_moment()
+    records = stream("SOFTASK_PROFILES_TABLE", START)
+    count = 0
+
+    def fail(_: str) -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise ReadTimeoutError(endpoint_url="http://localhost")
+
+    database.before = fail
+    assert len(deliver(records)) == 1
+    database.before = lambda _: None
+    assert kinds() == ["exposed"]
+    assert deliver(records) == []
+    assert kinds() == ["exposed", "offered"]
+
+
+def test_a_permission_change_is_a_fact_of_the_campaign_that_led_to_it(app: App) -> None:
+    offer = app.value_moment()
+    assert offer
+    app.outcome("Approved", offer)
+    app.now += 5000
+    context = {"device": {"id": "d1"}, "push": {"status": "authorized"}}
+    app.track("PushPermissionChanged", context=context)
+    deliver(stream("SOFTASK_PROFILES_TABLE", app.now))
+    assert kinds() == ["approved", "exposed", "granted", "offered", "shown"]
+    [granted] = [i for i in items("SOFTASK_LEDGER_TABLE") if i["kind"]["S"] == "granted"]
+    assert granted["campaign"]["S"] == "push-softask"
+    assert granted["offer_id"]["S"] == offer["offerId"]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_fact_without_a_campaign_leaves_its_fields_out() -> None:
+    fact = Fact(id="x", kind=FactKind.GRANTED, at=1)
+    assert ledger.record("key", fact)
+    assert not ledger.record("key", fact)
+    [item] = boto3.client("dynamodb").scan(TableName=NAMES["SOFTASK_LEDGER_TABLE"])["Items"]
+    assert set(item) == {"user_key", "fact_id", "kind", "at"}
