@@ -128,7 +128,8 @@ class PublicApi:
         self._log(read, folded)
         decisions = iter(folded.decisions)
         results = tuple(
-            _result(row, next(decisions)) if isinstance(row, Message) else row for row in rows
+            _result(row, next(decisions), index) if isinstance(row, Message) else row
+            for index, row in enumerate(rows)
         )
         return answers.BatchAnswer(results=results, actions=write_actions(folded.actions, now))
 
@@ -203,10 +204,11 @@ def _read_item(item: msgspec.Raw, shared: Json, now: int, index: int) -> Message
         return answers.Result(message_id=message_id, status="rejected", error=problem)
 
 
-def _result(message: Message, decision: Decision | None) -> answers.Result:
+def _result(message: Message, decision: Decision | None, index: int) -> answers.Result:
     refusal = _refusal(decision)
     if refusal is not None:
-        return answers.Result(message_id=message.id, status="rejected", error=refusal.body)
+        problem = refusal.within(f"batch[{index}]").body
+        return answers.Result(message_id=message.id, status="rejected", error=problem)
     is_known = decision is not None and decision.reason is Reason.DUPLICATE
     return answers.Result(message_id=message.id, status="duplicate" if is_known else "accepted")
 

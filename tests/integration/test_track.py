@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -162,6 +163,73 @@ def test_an_explicit_ask_is_told_its_route_past_all_caps(app: App) -> None:
 def test_an_unknown_intent_is_refused(app: App) -> None:
     status, answer = app.send("/v1/actions", json.dumps({"userId": "u1", "intent": "nag"}))
     assert (status, answer["field"]) == (400, "intent")
+
+
+def test_row_02_a_known_message_id_with_other_content_is_a_409_without_change(app: App) -> None:
+    app.value_moment(messageId="m1")
+    before = app.profile()
+    for change in (
+        {"properties": {"streak": 3}},
+        {"event": "PushSoftAskDeclined"},
+        {"anonymousId": "a1"},
+    ):
+        body = json.dumps(message("ValueMomentReached", messageId="m1") | change)
+        status, answer = app.send("/v1/track", body)
+        assert (status, answer["code"]) == (409, "message_id_reused")
+        assert answer["field"] == "messageId"
+    assert app.profile() == before
+
+
+def test_row_02_what_is_not_content_may_differ(app: App) -> None:
+    offer = app.value_moment(messageId="m1", sentAt="2026-11-21T10:00:00Z")
+    context = {"device": {"id": "d1"}, "locale": "de"}
+    assert app.value_moment(messageId="m1", context=context) == offer
+
+
+def test_row_35_a_message_that_is_refused_is_a_row_and_the_rest_count(app: App) -> None:
+    app.value_moment(messageId="m1")
+    reused = message("ValueMomentReached", messageId="m1", properties={"streak": 3})
+    traits = {"large": "y" * 17_000}
+    full = {"type": "identify", "userId": "u1", "messageId": "m2", "traits": traits}
+    fine = message("ValueMomentReached", messageId="m3")
+    answer = app.post("/v1/batch", {"batch": [reused, full, fine]})
+    rows = [(row["status"], row.get("error", {}).get("code")) for row in answer["results"]]
+    assert rows == [
+        ("rejected", "message_id_reused"),
+        ("rejected", "too_large"),
+        ("accepted", None),
+    ]
+    assert app.profile().events["ValueMomentReached"].count == 2
+
+
+def test_row_64_a_batch_that_is_replayed_whole_counts_nothing_twice(app: App) -> None:
+    batch = [message("ValueMomentReached", messageId=f"m{i}") for i in range(100)]
+    first = app.post("/v1/batch", {"batch": batch})
+    before = app.profile()
+    again = app.post("/v1/batch", {"batch": batch})
+    assert {row["status"] for row in first["results"]} == {"accepted"}
+    assert {row["status"] for row in again["results"]} == {"duplicate"}
+    assert again["actions"] == first["actions"]
+    assert app.profile() == before
+
+
+def test_users_that_take_too_long_are_a_503(
+    app: App, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.track.service.DEADLINE", 0)
+    answered = threading.Event()
+
+    def hang(_: str) -> None:
+        answered.wait(60)
+
+    database.before = hang
+    batch = [message("ValueMomentReached", user=f"u{i}") for i in range(3)]
+    status, answer = app.send("/v1/batch", json.dumps({"batch": batch}))
+    answered.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("ThreadPoolExecutor"):
+            thread.join(60)
+    assert (status, answer["code"]) == (503, "try_again")
 
 
 # --- authentication ---
