@@ -1,0 +1,275 @@
+"""The campaign file: strictly parsed, checked, compiled."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from functions.core.campaign import (
+    Campaigns,
+    Package,
+    Published,
+    compile_all,
+    compile_package,
+    milliseconds,
+    parse_campaign,
+    parse_settings,
+)
+from functions.core.errors import CampaignError, spell
+from functions.core.model import DAY, HOUR, MINUTE, SECOND, Outcome
+from functions.core.reason import Reason
+from tests.unit.core.scene import campaigns_of, shipped, shipped_file, shipped_package
+
+SETTINGS = {"deeplinks": {"schemes": ["yourapp"]}}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    [file] = shipped_package().campaigns
+    return {**msgspec.to_builtins(file), **changes}
+
+
+def refusal(data: object) -> CampaignError:
+    with pytest.raises(CampaignError) as refused:
+        compile_all(parse_settings(SETTINGS), [Published(parse_campaign(data))])
+    return refused.value
+
+
+def test_the_shipped_campaign_is_the_recipe() -> None:
+    campaign = shipped().by_id["push-softask"]
+
+    assert campaign.triggers == {"ValueMomentReached"}
+    assert [attempt.content for attempt in campaign.attempts] == ["first", "retry"]
+    assert [attempt.wait for attempt in campaign.attempts] == [0, 1_209_600 * SECOND]
+    assert campaign.deeplink == "yourapp://popup/push-softask"
+    assert (campaign.lease, campaign.max_age) == (10 * MINUTE, MINUTE)
+    assert campaign.active
+    assert campaign.content["first"]["en"].title == "Get daily streak reminders?"
+    assert campaign.content["first"]["en"].approve == "Yes, notify me"
+    assert campaign.content["first"]["en"].decline == "Not now"
+    assert campaign.content["retry"]["en"].title != campaign.content["first"]["en"].title
+
+
+def test_the_package_survives_json() -> None:
+    package = shipped_package()
+
+    again = msgspec.json.decode(msgspec.json.encode(package), type=Package)
+
+    assert again == package
+    assert list(compile_package(again).by_id) == ["push-softask"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0s", 0), ("90s", 90 * SECOND), ("5m", 5 * MINUTE), ("2h", 2 * HOUR), ("14d", 14 * DAY)],
+)
+def test_durations_are_spans_of_utc(text: str, expected: int) -> None:
+    assert milliseconds(text) == expected
+
+
+COPY = {"title": "t", "body": "b", "approve": "y"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "problem"),
+    [
+        ({"triger": {}}, "triger", "unknown key; did you mean 'trigger'?"),
+        ({"xyz": 1}, "xyz", "unknown key; known here: id, status, priority"),
+        ({"trigger": {"any": [{"evnt": "E"}]}}, "trigger.any[0].evnt", "did you mean 'event'?"),
+        ({"trigger": {"any": []}}, "trigger.any", "length >= 1"),
+        ({"trigger": {"any": [{"event": 5}]}}, "trigger.any[0].event", "expected `str`"),
+        (
+            {"audience": {"all": [{"attribute": "a", "is": 1}, {"attribut": "a"}]}},
+            "audience.all[1].attribut",
+            "did you mean 'attribute'?",
+        ),
+        ({"audience": {"attribute": "a", "greater": 1}}, "audience.greater", "unknown key"),
+        ({"audience": {"attribute": "a", "gt": "1"}}, "audience.gt", "expected `int"),
+        ({"status": "activ"}, "status", "invalid enum value 'activ'; did you mean 'active'?"),
+        ({"status": "on"}, "status", "'on'; known here: active, draft, ended, paused"),
+        ({"id": "Push"}, "id", "write it as in 'push-softask'"),
+        ({"id": "push\n"}, "id", "write it as in"),
+        ({"offer": {"lease": "10x"}}, "offer.lease", "write it as in '14d'"),
+        ({"offer": {"lease": "10m\n"}}, "offer.lease", "write it as in"),
+        ({"offer": {"lease": 10}}, "offer.lease", "expected `str`"),
+        ({"permission": {"fallback_to_settings": True}}, "permission.fallback_to_settings", ""),
+        (
+            {"content": {"first": {"en": {**COPY, "titel": "t"}}, "retry": {"en": COPY}}},
+            "content.first.en.titel",
+            "did you mean 'title'?",
+        ),
+        (
+            {"content": {"first": {"en": COPY}, "retry": {"en": {**COPY, "body": 1}}}},
+            "content.retry.en.body",
+            "expected `str`, got `int`",
+        ),
+        (
+            {"content": {"first": {"en": COPY, "de": {"title": "t"}}, "retry": {"en": COPY}}},
+            "content.first.de",
+            "missing required field `body`",
+        ),
+        ({"content": {"first": {"en": COPY}, "retry": 5}}, "content.retry", "expected `object`"),
+        ({"content": {"first": {5: COPY}}}, "content.first", "expected `str`, got `int`"),
+        (
+            {"attempts": [{"content": "frist"}]},
+            "attempts[0].content",
+            "no content 'frist'; did you mean 'first'?",
+        ),
+        ({"attempts": [{"content": "first", "wait": "1d"}]}, "attempts[0]", "takes no wait"),
+        ({"attempts": [{"content": "first", "after": "declined"}]}, "attempts[0]", "takes no wait"),
+        ({"attempts": [{"content": "first", "since": {"event": "E"}}]}, "attempts[0]", "takes no"),
+        ({"attempts": [{"content": "first"}] * 2}, "attempts[1]", "add a wait"),
+        (
+            {"content": {"first": {"de": COPY}, "retry": {"en": COPY}}},
+            "content.first",
+            "add the default locale 'en'",
+        ),
+        ({"action": {"deeplink": "yourapp://a b"}}, "action.deeplink", "remove the white space"),
+        ({"action": {"deeplink": "yourapp://a\x00"}}, "action.deeplink", "control characters"),
+        ({"action": {"deeplink": "other://a"}}, "action.deeplink", "'other' is not allowed"),
+        ({"action": {"deeplink": "a"}}, "action.deeplink", "scheme '' is not allowed"),
+        ({"action": {"deeplink": "yourapp:a"}}, "action.deeplink", "scheme://host/path"),
+        ({"action": {"deeplink": "yourapp://u:p@a"}}, "action.deeplink", "without user info"),
+        ({"action": {"deeplink": "yourapp://[a"}}, "action.deeplink", "scheme://host/path"),
+        (
+            {"outcomes": {"shown": "E", "approved": "E"}},
+            "outcomes.approved",
+            "event 'E' already means something else",
+        ),
+        (
+            {"outcomes": {"declined": "PushPermissionChanged"}},
+            "outcomes.declined",
+            "already means something else",
+        ),
+    ],
+)
+def test_a_wrong_file_is_refused_at_its_place(
+    changes: Mapping[str, Any], place: str, problem: str
+) -> None:
+    error = refusal(document(**changes))
+
+    assert spell(error.place) == place
+    assert problem in error.problem
+
+
+def test_a_file_that_is_no_map_is_refused_as_a_whole() -> None:
+    error = refusal(None)
+
+    assert error.place == ()
+    assert str(error) == "expected `object`, got `null`"
+
+
+def test_a_missing_key_is_named() -> None:
+    data = document()
+    del data["action"]
+
+    assert str(refusal(data)) == "object missing required field `action`"
+
+
+def test_settings_are_parsed_as_strictly() -> None:
+    with pytest.raises(CampaignError) as refused:
+        parse_settings({**SETTINGS, "default_local": "en"})
+
+    assert str(refused.value) == "default_local: unknown key; did you mean 'default_locale'?"
+
+
+def test_outcome_names_may_differ() -> None:
+    campaigns = campaigns_of(shipped_file(outcomes={"shown": "SoftAskSeen"}))
+
+    [(campaign, outcome)] = campaigns.outcomes["SoftAskSeen"]
+
+    assert (campaign.id, outcome) == ("push-softask", Outcome.SHOWN)
+    assert "PushSoftAskShown" not in campaigns.outcomes
+
+
+def test_the_highest_priority_comes_first_and_then_the_id() -> None:
+    files = [shipped_file(id="b"), shipped_file(id="a"), shipped_file(id="c", priority=1)]
+
+    campaigns = campaigns_of(*files)
+
+    assert list(campaigns.by_id) == ["c", "a", "b"]
+    triggered = campaigns.triggered["ValueMomentReached"]
+    assert [campaign.id for campaign in triggered] == ["c", "a", "b"]
+
+
+def test_what_is_referred_to() -> None:
+    since = {"event": "LessonFinished"}
+    attempts = [{"content": "first"}, {"content": "retry", "wait": "14d", "since": since}]
+    settings = msgspec.structs.replace(shipped_package().settings, remember=("Purchased",))
+
+    campaigns = compile_all(settings, [Published(shipped_file(attempts=attempts))])
+
+    referred = ["ValueMomentReached", "LessonFinished", "Purchased"]
+    referred += ["PushSoftAskShown", "PushPermissionChanged"]
+    assert all(campaigns.refers_to(event) for event in referred)
+    assert not campaigns.refers_to("SessionStarted")
+
+
+def test_stale_campaigns_are_the_same_but_for_that() -> None:
+    campaigns = shipped()
+
+    stale = campaigns.stale()
+
+    assert isinstance(stale, Campaigns)
+    assert (campaigns.fresh, stale.fresh) == (True, False)
+    assert stale.by_id == campaigns.by_id
+    assert stale.retention == campaigns.retention == 760 * DAY
+
+
+def test_an_attempt_past_the_last_one_does_not_exist() -> None:
+    campaign = shipped().by_id["push-softask"]
+
+    second = campaign.attempt(2)
+
+    assert second is not None
+    assert second.content == "retry"
+    assert campaign.attempt(3) is None
+
+
+def test_the_longest_wait_measures_floors() -> None:
+    waits = [{"content": "retry", "wait": wait} for wait in ("3d", "30d", "14d")]
+
+    campaigns = campaigns_of(shipped_file(attempts=[{"content": "first"}, *waits]))
+
+    assert campaigns.by_id["push-softask"].longest_wait == 30 * DAY
+
+
+def test_reasons_are_spelt_in_lower_case_and_never_renumbered() -> None:
+    assert Reason.OFFER_GRANTED.word == "offer_granted"
+    stored = {reason.name: reason.value for reason in Reason}
+    assert stored == {
+        "OFFER_GRANTED": 1,
+        "OFFER_REPEATED": 2,
+        "SHOWN": 3,
+        "APPROVED": 4,
+        "DECLINED": 5,
+        "DISMISSED": 6,
+        "SUPPRESSED": 7,
+        "PERMISSION_UPDATED": 8,
+        "ATTRIBUTES_UPDATED": 9,
+        "DECLINE_REPORTED": 10,
+        "UNKNOWN_OFFER": 11,
+        "NO_TRANSITION": 12,
+        "NOT_REFERRED_TO": 13,
+        "UNCHANGED": 14,
+        "DUPLICATE": 15,
+        "MESSAGE_ID_REUSED": 16,
+        "ATTRIBUTES_FULL": 17,
+        "COUNTED": 18,
+        "CAMPAIGNS_STALE": 32,
+        "PAUSED": 33,
+        "STALE_TRIGGER": 34,
+        "ALREADY_GRANTED": 35,
+        "PERMISSION_DENIED": 36,
+        "NOT_IN_AUDIENCE": 37,
+        "OFFER_OPEN": 38,
+        "POPUP_OPEN": 39,
+        "AWAITING_PERMISSION": 40,
+        "PERMISSION_SETTLED": 41,
+        "IN_RETRY_WINDOW": 42,
+        "NO_VALUE_SINCE": 43,
+        "EXHAUSTED": 44,
+        "LAPSED": 64,
+        "WITHDRAWN": 65,
+        "NEWER": 255,
+    }

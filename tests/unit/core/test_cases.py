@@ -1,0 +1,210 @@
+"""The golden cases of `tests/cases`, played over `decide`, `fold` and `standing`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from functions.core import standing
+from functions.core.campaign import Campaigns
+from functions.core.decision import Decision, Fold, decide, fold, new_profile
+from functions.core.model import (
+    Action,
+    Fact,
+    Message,
+    OpenDeeplink,
+    Profile,
+    Progress,
+    Snapshot,
+    User,
+    Withdraw,
+)
+from functions.core.recent import fingerprint
+from tests.unit.core.case_file import Case, Expect, Step, read_cases, span
+from tests.unit.core.scene import (
+    CAMPAIGN,
+    ROOT,
+    START,
+    campaigns_of,
+    settled_state,
+    shipped,
+    shipped_file,
+)
+
+CASES = read_cases(ROOT / "tests" / "cases")
+
+UNKNOWN_OFFER = "of_unknown"
+DECLINED_AT = "push_softask_declined_at"
+NAMES = {
+    "status": "status",
+    "promptsUsed": "prompts_used",
+    "lastAskedAt": "last_asked_at",
+    "lastDeclinedAt": "last_declined_at",
+}
+
+TIMES = ("lastAskedAt", "lastDeclinedAt")
+
+Answer = Decision | Fold | tuple[Action, ...]
+
+
+@pytest.mark.parametrize(("topic", "case"), CASES, ids=[case.name(topic) for topic, case in CASES])
+def test_case(topic: str, case: Case) -> None:
+    ends = []
+    for steps in case.orders():
+        player = Player(_campaigns(case))
+        for number, step in enumerate(steps, start=1):
+            player.play(step, f"{topic}: {case.sentence} Step {number}: {step}")
+        ends.append({user: settled_state(each) for user, each in player.profiles.items()})
+    assert all(end == ends[0] for end in ends), "every order ends alike"
+
+
+def test_every_case_says_one_sentence() -> None:
+    sentences = [case.sentence for _, case in CASES]
+
+    assert len(set(sentences)) == len(sentences)
+    assert all(each.endswith(".") and each[0].isupper() for each in sentences)
+
+
+def _campaigns(case: Case) -> Campaigns:
+    if not case.changes and case.also is None:
+        return shipped()
+    files = [shipped_file(**case.changes)]
+    if case.also is not None:
+        files.append(shipped_file(**case.also))
+    return campaigns_of(*files)
+
+
+class Player:
+    """Plays the steps of one case and holds each answer against what is expected of it."""
+
+    def __init__(self, campaigns: Campaigns) -> None:
+        paused = campaigns_of(shipped_file(), paused=True)
+        self._states = {"fresh": campaigns, "stale": campaigns.stale(), "paused": paused}
+        self._campaigns = campaigns
+        self._now = START
+        self._sent = 0
+        self._offers: dict[str, str] = {}
+        self._messages: dict[str, Message] = {}
+        self.profiles: dict[User, Profile] = {}
+
+    def play(self, step: Step, where: str) -> None:
+        self._now += span(step.after)
+        if step.campaigns is not None:
+            self._campaigns = self._states[step.campaigns]
+        user = _user(step)
+        before = self.profiles.get(user) or new_profile(user, self._now)
+        frozen = msgspec.json.encode(before)
+        answer = self._answer(step, before)
+        assert msgspec.json.encode(before) == frozen, f"{where}: the profile was changed in place"
+        after = before if isinstance(answer, tuple) else answer.profile
+        assert msgspec.json.decode(msgspec.json.encode(after), type=Profile) == after, where
+        self.profiles[user] = after
+        offered = [each for each in _actions(answer) if isinstance(each, OpenDeeplink)]
+        if step.as_ is not None and offered:
+            self._offers.setdefault(step.as_, offered[0].offer_id)
+        if step.expect is not None:
+            self._check(step.expect, answer, after, where)
+
+    def _answer(self, step: Step, profile: Profile) -> Answer:
+        if step.batch:
+            messages = [self._message(each) for each in step.batch]
+            return fold(profile, messages, self._campaigns, self._now)
+        message = self._message(step)
+        if step.still is not None:
+            offer_id = self._offers[step.still]
+            return (standing.check_offer(profile, offer_id, message, self._campaigns, self._now),)
+        if step.actions:
+            return standing.open_actions(profile, message, self._campaigns, self._now)
+        return decide(profile, message, self._campaigns, self._now)
+
+    def _message(self, step: Step) -> Message:
+        if step.replay is not None:
+            return self._messages[step.replay]
+        self._sent += 1
+        age = None if step.age is None else span(step.age)
+        traits = dict(step.identify or {})
+        told = traits.pop(DECLINED_AT, None)
+        message = Message(
+            id=step.id or f"m{self._sent}",
+            content=_content(step),
+            kind="track" if step.identify is None else "identify",
+            user=_user(step),
+            at=self._now - (age or 0),
+            age=age,
+            event=step.track or "",
+            offer_id=self._offers.get(step.offer, UNKNOWN_OFFER) if step.offer else None,
+            traits=traits,
+            declined_at=None if told is None else self._ago(told),
+            device=step.device,
+            platform="ios",
+            locale=step.locale,
+            in_foreground=not step.background,
+            push=self._snapshot(step.push),
+        )
+        if step.as_ is not None:
+            self._messages.setdefault(step.as_, message)
+        return message
+
+    def _snapshot(self, push: Mapping[str, Any] | None) -> Snapshot | None:
+        if push is None:
+            return None
+        said = {
+            NAMES[key]: self._ago(value) if key in TIMES else value for key, value in push.items()
+        }
+        return msgspec.convert(said, Snapshot)
+
+    def _ago(self, text: str) -> int:
+        return self._now - span(text.removesuffix(" ago"))
+
+    def _check(self, expect: Expect, answer: Answer, profile: Profile, where: str) -> None:
+        if expect.reason is not None:
+            assert isinstance(answer, Decision), where
+            assert answer.reason.word == expect.reason, where
+        self._check_offer(expect, answer, where)
+        withdrawn = [each for each in _actions(answer) if isinstance(each, Withdraw)]
+        wanted = [] if expect.withdraws is None else [self._offers[expect.withdraws]]
+        assert [each.offer_id for each in withdrawn] == wanted, where
+        if expect.because is not None:
+            assert [each.reason for each in withdrawn] == [expect.because], where
+        if expect.facts is not None:
+            assert tuple(fact.kind for fact in _facts(answer)) == expect.facts, where
+        self._check_progress(expect, profile.progress.get(CAMPAIGN) or Progress(), where)
+
+    def _check_offer(self, expect: Expect, answer: Answer, where: str) -> None:
+        offered = [each for each in _actions(answer) if isinstance(each, OpenDeeplink)]
+        none_wanted = expect.attempt is None and expect.offer is None
+        assert len(offered) == (0 if none_wanted else 1), where
+        for offer in offered:
+            assert expect.attempt in (None, offer.attempt), where
+            assert expect.title in (None, offer.content.title), where
+            known = self._offers.get(expect.offer or "")
+            assert expect.offer is None or known == offer.offer_id, where
+
+    def _check_progress(self, expect: Expect, progress: Progress, where: str) -> None:
+        assert expect.attempts in (None, progress.attempts), where
+        if isinstance(expect.retry_in, msgspec.UnsetType):
+            return
+        wanted = None if expect.retry_in is None else self._now + span(expect.retry_in)
+        assert progress.retry_at == wanted, where
+        assert progress.window is (wanted is not None), where
+
+
+def _user(step: Step) -> User:
+    if step.anonymous is not None:
+        return User("anonymous", step.anonymous)
+    return User("user", step.user or "u1")
+
+
+def _content(step: Step) -> bytes:
+    """Of what a message id stands for: not the context, nor the time of sending."""
+    said = [step.track, step.identify, step.offer]
+    return fingerprint(msgspec.json.encode(said, order="deterministic"))
+
+
+def _actions(answer: Answer) -> tuple[Action, ...]:
+    return answer if isinstance(answer, tuple) else answer.actions
+
+
+def _facts(answer: Answer) -> tuple[Fact, ...]:
+    return () if isinstance(answer, tuple) else answer.facts

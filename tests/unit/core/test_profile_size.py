@@ -1,0 +1,64 @@
+"""A typical profile stays within one write unit of 1 KB."""
+
+import random
+import uuid
+
+import msgspec
+
+from functions.core.model import DAY, HOUR, SECOND, Outcome, Snapshot, User
+from functions.store import codec
+from tests.unit.core.scene import START, Scene
+
+WRITE_UNIT = 1_024
+OTHER_ATTRIBUTES = 120
+"""The key (a digest), versions, `retain_until`, and the names of all."""
+
+TRAITS = {
+    "push_permission_status": "unknown",
+    "plan": "premium",
+    "language": "en-GB",
+    "signup_source": "instagram",
+}
+
+
+def a_typical_year() -> Scene:
+    """Ten value moments a week, each with its session's traits; both asks declined."""
+    dice = random.Random(2026)
+    scene = Scene(user=User("user", some_uuid(dice)))
+    device = some_uuid(dice)
+    push = Snapshot(
+        status="notDetermined",
+        prompts_used=0,
+        can_request=True,
+        ever_asked=False,
+        rationale=False,
+        opted_out=False,
+        notification_types=0,
+        target_sdk=35,
+    )
+    for session in range(52 * 10):
+        scene.now = START + session * 7 * DAY // 10 + dice.randrange(HOUR)
+        scene.identify({**TRAITS, "session_count": session}, id=some_uuid(dice), device=device)
+        decided = scene.value(id=some_uuid(dice), device=device, push=push)
+        for outcome in (Outcome.SHOWN, Outcome.DECLINED) if decided.actions else ():
+            scene.wait(5 * SECOND)
+            scene.report(outcome, id=some_uuid(dice), device=device, push=push)
+            push = msgspec.structs.replace(
+                push, last_asked_at=push.last_asked_at or scene.now, last_declined_at=scene.now
+            )
+        if decided.actions:
+            scene.identify(id=some_uuid(dice), device=device, declined_at=scene.now)
+    return scene
+
+
+def some_uuid(dice: random.Random) -> str:
+    return str(uuid.UUID(int=dice.getrandbits(128), version=4))
+
+
+def test_a_typical_profile_after_a_year_stays_within_a_write_unit() -> None:
+    scene = a_typical_year()
+    assert scene.progress.attempts == 2
+
+    stored = codec.encode(scene.profile, {})
+
+    assert len(stored) + OTHER_ATTRIBUTES <= WRITE_UNIT
