@@ -208,8 +208,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     push: Snapshot | None = None
 
 
-class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """A popup's text in one locale."""
+class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A popup's text in one locale; `decline` is absent where the campaign leaves it out."""
 
     locale: str
     title: str

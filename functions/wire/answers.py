@@ -14,16 +14,6 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pass
 
 
-class Popup(_Answer, frozen=True, kw_only=True, omit_defaults=True):
-    """A popup's text; `decline` is absent where the campaign leaves it out."""
-
-    locale: str
-    title: str
-    body: str
-    approve: str
-    decline: str | None = None
-
-
 class OpenDeeplinkAction(_Answer, frozen=True, kw_only=True, tag="open_deeplink"):
     """Open the app's popup. `onApprove` is a hint: reread the native status at the tap."""
 
@@ -34,7 +24,7 @@ class OpenDeeplinkAction(_Answer, frozen=True, kw_only=True, tag="open_deeplink"
     arm: str
     user_id: str
     deeplink: str
-    content: Popup
+    content: Content
     on_approve: str
     show_after_seconds: int
     expires_at: str
@@ -115,19 +105,9 @@ def _open_deeplink(action: OpenDeeplink, now: int) -> OpenDeeplinkAction:
         arm=action.arm,
         user_id=action.user_id,
         deeplink=action.deeplink,
-        content=_popup(action.content),
+        content=action.content,
         on_approve=action.on_approve,
         show_after_seconds=0,
         expires_at=format_time(action.expires_at),
         expires_in_seconds=max(0, (action.expires_at - now) // 1000),
-    )
-
-
-def _popup(content: Content) -> Popup:
-    return Popup(
-        locale=content.locale,
-        title=content.title,
-        body=content.body,
-        approve=content.approve,
-        decline=content.decline,
     )

@@ -65,7 +65,7 @@ class Case(_Strict, frozen=True, kw_only=True, rename="camel"):
     also: Mapping[str, Any] | None = None
 
     def name(self, topic: str) -> str:
-        """What the test is called: the rows of FAILURES, then the sentence."""
+        """What the test is called: the rows of the failure catalogue, then the sentence."""
         rows = [f"row_{row:02}" for row in self.rows]
         return " ".join([*rows, topic, self.sentence])
 
