@@ -329,7 +329,9 @@ class TestLedger:
         assert set(stack.of(MAPPING)) == set(STREAMS)
 
     @pytest.mark.parametrize("stream", STREAMS)
-    def test_poison_is_bisected_and_kept_whole_in_s3(self, stack: Stack, stream: str) -> None:
+    def test_row_49_poison_is_bisected_and_kept_whole_in_s3(
+        self, stack: Stack, stream: str
+    ) -> None:
         mapping = stack.get(MAPPING, stream)
         assert mapping["StartingPosition"] == "TRIM_HORIZON"
         assert mapping["BisectBatchOnFunctionError"] is True
@@ -392,7 +394,7 @@ class TestApi:
         }
 
     @pytest.mark.parametrize(("stage", "rate", "burst"), [("dev", 50, 100), ("prod", 1000, 2000)])
-    def test_the_stage_throttles(
+    def test_row_50_the_stage_throttles(
         self, deployment: Deployment, stage: str, rate: int, burst: int
     ) -> None:
         properties = deployment(stage).get("AWS::ApiGatewayV2::Stage", "Api/Stage")

@@ -102,7 +102,7 @@ def test_a_window_that_a_grant_removed_makes_nobody_re_eligible(app: App) -> Non
     assert kinds() == []
 
 
-def test_a_poison_record_is_delivered_again_and_the_rest_proceeds(app: App) -> None:
+def test_row_49_a_poison_record_is_delivered_again_and_the_rest_proceeds(app: App) -> None:
     app.value_moment()
     [good] = stream("SOFTASK_PROFILES_TABLE", START)
     poison = msgspec.json.decode(msgspec.json.encode(good))
@@ -112,7 +112,7 @@ def test_a_poison_record_is_delivered_again_and_the_rest_proceeds(app: App) -> N
     assert kinds() == ["exposed", "offered"]
 
 
-def test_a_batch_of_poison_alone_is_delivered_again(app: App) -> None:
+def test_row_49_a_batch_of_poison_alone_is_delivered_again(app: App) -> None:
     app.value_moment()
     [poison] = stream("SOFTASK_PROFILES_TABLE", START)
     poison["dynamodb"]["NewImage"]["outbox"]["B"] = base64.b64encode(b"{").decode()

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from functions.core.campaign import CampaignFile, Package, SettingsFile
+from functions.core.campaign import ActionRule, CampaignFile, Package, SettingsFile
 from functions.store.campaigns import LIVE, CampaignItem, LiveCampaigns, LiveSet
 from tests.integration.conftest import SECOND, WRITE_KEY, App, Database, message
 
@@ -127,6 +127,20 @@ def test_row_36_a_live_item_that_cannot_be_used_leaves_the_last_good_one(
     live = app.live.at(app.now)
     assert live.problem
     assert live.campaigns.by_id["push-softask"].version == 3
+
+
+@pytest.mark.parametrize("deeplink", ["javascript:alert(1)", "intent://x", "yourapp://u:p@x/y"])
+def test_row_45_a_published_deeplink_is_checked_again_before_it_is_served(
+    app: App, package: Package, deeplink: str
+) -> None:
+    [campaign] = package.campaigns
+    bad = msgspec.structs.replace(campaign, action=ActionRule(deeplink=deeplink))
+    publish(msgspec.structs.replace(package, campaigns=(bad,)))
+    app.now += 20 * SECOND
+    live = app.live.at(app.now)
+    assert live.problem
+    assert "action.deeplink" in live.problem
+    assert live.campaigns.by_id["push-softask"].version == 0
 
 
 def test_row_67_after_a_restore_nothing_of_the_snapshot_is_trusted(
