@@ -151,13 +151,17 @@ class _Turn:
         self._reasons: list[Verdict] = []
 
     def identify(self) -> None:
-        """Sets traits, each unless a later message set it already."""
+        """Sets traits, each unless a later message set it already.
+
+        Traits beyond the caps are refused together; the decline and the permission that came with
+        them are heard all the same.
+        """
         message = self._message
         attributes = _with_traits(self._profile, message)
         if _exceeds_caps(attributes):
             self._because(Reason.ATTRIBUTES_FULL)
-            return
-        self._profile = replace(self._profile, attributes=attributes)
+        else:
+            self._profile = replace(self._profile, attributes=attributes)
         status = message.traits.get(PUSH_STATUS)
         if status is not None and permission.read_status(status) is not PushStatus.UNKNOWN:
             self._take_snapshot(replace(self._known_push(), status=status))
@@ -227,7 +231,7 @@ class _Turn:
         """The device's newest snapshot replaces the last one; of an older one the floors hold."""
         message, before = self._message, self._before
         known = self._profile.devices.get(message.device)
-        device = _with_snapshot(known, push, message)
+        device = _with_snapshot(known, _with_floors_of_the_past(push, known, self._now), message)
         same = known is not None and device == replace(known, push_at=device.push_at)
         if same and (message.kind == "identify" or message.event == PERMISSION_EVENT):
             return
@@ -351,8 +355,10 @@ class _Turn:
 
     # --- declines that the app tells of ---
 
-    def _hear_of_decline(self, at: int | None) -> None:
-        if at is None or (self._profile.declined_at or 0) >= at:
+    def _hear_of_decline(self, told: int | None) -> None:
+        known = self._profile.declined_at
+        at = _not_ahead(told, known, self._now)
+        if at is None or (known or 0) >= at:
             return
         self._profile = replace(self._profile, declined_at=at)
         self._because(Reason.DECLINE_REPORTED)
@@ -503,6 +509,8 @@ def _answer_again(
     """A replay gets the offer that it got, while that is open; nothing is counted twice."""
     if known.content != message.content:
         return Decision(profile, reasons=(Verdict(Reason.MESSAGE_ID_REUSED),))
+    if known.reason is Reason.ATTRIBUTES_FULL:
+        return Decision(profile, reasons=(Verdict(Reason.ATTRIBUTES_FULL),))
     actions = tuple(
         action
         for action in standing.open_actions(profile, message, campaigns, now)
@@ -581,6 +589,26 @@ def _with_floors(newer: Snapshot, older: Snapshot) -> Snapshot:
         last_asked_at=_later(newer.last_asked_at, older.last_asked_at),
         last_declined_at=_later(newer.last_declined_at, older.last_declined_at),
     )
+
+
+def _with_floors_of_the_past(push: Snapshot, known: Device | None, now: int) -> Snapshot:
+    before = known.push if known else Snapshot()
+    return replace(
+        push,
+        last_asked_at=_not_ahead(push.last_asked_at, before.last_asked_at, now),
+        last_declined_at=_not_ahead(push.last_declined_at, before.last_declined_at, now),
+    )
+
+
+def _not_ahead(told: int | None, known: int | None, now: int) -> int | None:
+    """A time that a phone keeps; one ahead of now is worth what is known, else now.
+
+    It comes with every message, and its phone's clock may be right by now: taken as now each time,
+    it would move on for ever, and with it the window.
+    """
+    if told is None or told <= now:
+        return told
+    return now if known is None else known
 
 
 def _later(one: int | None, other: int | None) -> int | None:

@@ -188,7 +188,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     at: when it happened, corrected and never later than its arrival.
     age: how old it was on arrival; absent where no `sentAt` tells.
     device: `context.device.id`, else the anonymous id, else "" (the unnamed device).
-    declined_at: the reserved trait `push_softask_declined_at`.
+    declined_at: the reserved trait `push_softask_declined_at`. Like the floors in `push`, it is a
+    time that the phone keeps, and may lie ahead of now.
     """
 
     id: str

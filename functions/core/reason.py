@@ -29,7 +29,7 @@ class Reason(IntEnum):
     MESSAGE_ID_REUSED = 16
     """A known message id with other content."""
     ATTRIBUTES_FULL = 17
-    """A cap on attribute count or size is reached; nothing was stored."""
+    """A cap on attribute count or size is reached; the message's traits were not stored."""
     COUNTED = 18
     """The event's history was kept; it triggers nothing."""
 

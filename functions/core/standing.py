@@ -85,6 +85,8 @@ def open_deeplink(
 def _why_withdrawn(
     profile: Profile, message: Message, campaign_id: str, campaigns: Campaigns
 ) -> Reason | None:
+    if not campaigns.fresh:
+        return Reason.CAMPAIGNS_STALE
     campaign = campaigns.by_id.get(campaign_id)
     if campaign is None or campaigns.paused or not campaign.active:
         return Reason.PAUSED

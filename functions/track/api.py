@@ -220,7 +220,9 @@ def _refusal(decision: Decision | None) -> WireError | None:
         problem = "This messageId was used with other content; give every message its own."
         return MessageIdReused(problem, "messageId")
     if decision.reason is Reason.ATTRIBUTES_FULL:
-        problem = "A user has at most 100 attributes of 16 KB together; nothing was stored."
+        problem = (
+            "A user has at most 100 attributes of 16 KB together; these traits were not stored."
+        )
         return TooLarge(problem, "traits")
     return None
 

@@ -47,11 +47,11 @@ class PhoneClock(msgspec.Struct, frozen=True):
     ahead: int | None
 
     def correct(self, at: int) -> int:
-        """A time by the phone's clock, by the server's: from 1970, never later than now."""
-        return max(0, min(at - (self.ahead or 0), self.now))
+        """A time by the phone's clock, by the server's; never before 1970."""
+        return max(0, at - (self.ahead or 0))
 
     def happened(self, at: int | None) -> int:
-        """When a message happened: now, unless both its time and `sentAt` are known."""
+        """When a message happened: now, unless its time and `sentAt` say that it was earlier."""
         if at is None or self.ahead is None:
             return self.now
-        return self.correct(at)
+        return min(self.correct(at), self.now)

@@ -220,6 +220,11 @@ def test_two_campaigns_with_one_id_are_refused(folder: Path) -> None:
     assert refusal(folder) == f"{second}:1: id: 'push-softask' is also the id of {first}"
 
 
+def test_the_published_schema_is_the_one_of_the_code() -> None:
+    published = Path(__file__).parents[2] / "docs" / "campaign.schema.json"
+    assert published.read_bytes() == campaign_schema(), "softask schema > docs/campaign.schema.json"
+
+
 def test_editors_get_a_schema_of_the_file() -> None:
     schema = msgspec.json.decode(campaign_schema())
 

@@ -125,10 +125,46 @@ def test_row_23_more_attributes_than_the_cap_change_nothing() -> None:
     assert scene.identify(full).reason is Reason.ATTRIBUTES_UPDATED
     before = scene.profile
 
-    over = scene.identify({"one_more": 1}, declined_at=START)
+    over = scene.identify({"one_more": 1})
 
     assert over.reason is Reason.ATTRIBUTES_FULL
     assert over.profile is before
+
+
+def test_row_23_a_decline_among_too_many_attributes_is_heard_and_the_replay_refused() -> None:
+    scene = Scene()
+    scene.identify({f"a{index}": index for index in range(decision.MAX_ATTRIBUTES)})
+    over = scene.message(kind="identify", traits={"one_more": 1}, declined_at=START)
+
+    assert scene.send(over).reason is Reason.ATTRIBUTES_FULL
+    assert scene.send(over).reason is Reason.ATTRIBUTES_FULL
+
+    assert "one_more" not in scene.profile.attributes
+    assert scene.profile.declined_at == START
+    scene.wait(14 * DAY - 1)
+    assert scene.value().reason is Reason.IN_RETRY_WINDOW
+
+
+@pytest.mark.parametrize("kept", ["last_asked_at", "last_declined_at"])
+def test_row_12_a_floor_ahead_of_now_stands_from_when_it_was_first_heard(kept: str) -> None:
+    scene = Scene()
+    ahead = msgspec.structs.replace(NEVER_ASKED, **{kept: START + 400 * DAY})
+    assert scene.value(push=ahead).reason is Reason.IN_RETRY_WINDOW
+
+    scene.wait(14 * DAY - 1)
+    assert scene.value(push=ahead).reason is Reason.IN_RETRY_WINDOW
+    scene.wait(1)
+    assert scene.value(push=ahead).reason is Reason.OFFER_GRANTED
+
+
+def test_row_12_a_told_decline_ahead_of_now_stands_from_when_it_was_first_heard() -> None:
+    scene = Scene()
+    scene.identify(declined_at=START + 400 * DAY)
+    scene.wait(13 * DAY)
+    assert scene.identify(declined_at=START + 400 * DAY).reason is Reason.UNCHANGED
+    assert scene.profile.declined_at == START
+    scene.wait(DAY)
+    assert scene.offered().attempt == 2
 
 
 def test_row_23_more_bytes_than_the_cap_change_nothing() -> None:

@@ -4,7 +4,14 @@ import pytest
 
 from functions.core import standing
 from functions.core.model import MINUTE, Outcome, Snapshot, Withdraw
-from tests.unit.core.scene import NEVER_ASKED, Scene, campaigns_of, shipped_file
+from tests.unit.core.scene import (
+    NEVER_ASKED,
+    VALUE,
+    Scene,
+    campaigns_of,
+    offer_of,
+    shipped_file,
+)
 
 COPY = {"title": "t", "body": "b", "approve": "y"}
 
@@ -145,3 +152,18 @@ def test_another_campaigns_open_offer_is_found_behind_one_that_lapsed() -> None:
     opened = standing.open_actions(scene.profile, asker, scene.campaigns, scene.now)
     assert opened == (second,)
     assert check(scene, second.offer_id) == ""
+
+
+def test_row_66_stale_campaigns_hand_out_no_offer_on_any_way() -> None:
+    scene = Scene()
+    first = scene.message(event=VALUE, push=NEVER_ASKED)
+    offer = offer_of(scene.send(first))
+    scene.campaigns = scene.campaigns.stale()
+    asker = scene.message()
+
+    assert scene.send(first).actions == ()
+    assert standing.open_actions(scene.profile, asker, scene.campaigns, scene.now) == ()
+    withdrawn = standing.check_offer(
+        scene.profile, offer.offer_id, asker, scene.campaigns, scene.now
+    )
+    assert withdrawn == Withdraw(offer_id=offer.offer_id, reason="campaigns_stale")
