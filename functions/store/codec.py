@@ -46,7 +46,7 @@ def encode(profile: Profile, surplus: Surplus) -> bytes:
 def _split(value: Any, shape: inspect.Type) -> tuple[Any, dict[str, Any]]:
     if isinstance(shape, inspect.UnionType):
         shape = next(kind for kind in shape.types if not isinstance(kind, inspect.NoneType))
-    if isinstance(value, dict):
+    if isinstance(value, dict) and isinstance(shape, inspect.StructType | inspect.DictType):
         return _split_object(value, shape)
     if isinstance(value, list) and isinstance(shape, inspect.StructType):
         count = len(shape.fields)
@@ -56,7 +56,7 @@ def _split(value: Any, shape: inspect.Type) -> tuple[Any, dict[str, Any]]:
 
 
 def _split_object(
-    value: dict[str, Any], shape: inspect.Type
+    value: dict[str, Any], shape: inspect.StructType | inspect.DictType
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     known: dict[str, Any] = {}
     surplus: dict[str, Any] = {}
@@ -71,12 +71,12 @@ def _split_object(
     return known, surplus
 
 
-def _children(value: dict[str, Any], shape: inspect.Type) -> dict[str, inspect.Type]:
+def _children(
+    value: dict[str, Any], shape: inspect.StructType | inspect.DictType
+) -> dict[str, inspect.Type]:
     if isinstance(shape, inspect.StructType):
         return {field.encode_name: field.type for field in shape.fields}
-    if isinstance(shape, inspect.DictType):
-        return dict.fromkeys(value, shape.value_type)
-    return dict.fromkeys(value, inspect.AnyType())
+    return dict.fromkeys(value, shape.value_type)
 
 
 def _merge(value: Any, surplus: Surplus) -> Any:

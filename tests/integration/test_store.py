@@ -37,7 +37,7 @@ FULL = Profile(
     user=USER,
     first_seen_at=START,
     seen_at=START + DAY,
-    attributes={"plan": Attribute("pro", START), "level": Attribute(1.5, START)},
+    attributes={"plan": Attribute("pro", START), "nested": Attribute({"a": {"b": 1.5}}, START)},
     devices={"d1": Device(push=Snapshot(status="denied", last_asked_at=1), push_at=START)},
     events={"ValueMomentReached": History(3, START, START + DAY)},
     progress={
@@ -347,6 +347,9 @@ def test_a_decline_moves_the_window_that_shown_opened_and_a_grant_removes_it(app
     assert int(moved["due_at"]["N"]) == int(opened["due_at"]["N"]) + 5
     context = {"device": {"id": "d1"}, "push": {"status": "authorized"}}
     app.track("PushPermissionChanged", context=context)
+    assert items("SOFTASK_WINDOWS_TABLE") == []
+    app.now += 5000
+    app.outcome("Declined", offer, context=context, messageId="again")
     assert items("SOFTASK_WINDOWS_TABLE") == []
 
 

@@ -456,7 +456,8 @@ def test_an_unknown_route_has_a_code_too(app: App) -> None:
 
 
 def test_unknown_context_reads_as_absent(app: App) -> None:
-    odd = {"device": 7, "os": [], "locale": 3, "app": {"inForeground": "no"}, "push": {"status": 1}}
+    push = {"status": 1, "promptsUsed": True, "canRequest": 1, "lastAskedAt": {}}
+    odd = {"device": 7, "os": [], "locale": 3, "app": {"inForeground": "no"}, "push": push}
     body = {"userId": "u1", "event": "ValueMomentReached", "context": odd}
     assert app.post("/v1/track", body)["actions"]
 
