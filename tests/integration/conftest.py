@@ -1,10 +1,15 @@
-"""The public API on moto, with a hand-moved clock and a hook around every database call."""
+"""The public API on moto, with a hand-moved clock and a hook around every database call.
+
+With SOFTASK_DYNAMODB_LOCAL set (`make engine`), the same tests run on Amazon's own engine.
+"""
 
 import io
 import json
 import random
+import uuid
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +20,7 @@ import botocore.endpoint
 import pytest
 from aws_lambda_powertools import Logger
 from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.httpsession import URLLib3Session
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
@@ -29,6 +35,7 @@ from functions.store.profiles import ProfileItem
 from functions.store.windows import WindowItem
 from functions.track.api import PublicApi
 from functions.track.service import Tracker
+from tests.engine.local import dynamodb_local, why_not
 
 ROOT = Path(__file__).parents[2]
 START = 1_795_255_200_000  # 2026-11-21T10:00:00Z
@@ -55,13 +62,21 @@ class Database:
             body["CancellationReasons"] = [{"Code": reason} for reason in reasons]
         self._refusals[operation] = [json.dumps(body).encode()] * SDK_ATTEMPTS
 
-    def answer(self, operation: str, request: Any) -> AWSResponse | None:
-        """The next refusal that was asked for, if any is left."""
-        refusals = self._refusals.get(operation)
-        if not refusals:
-            return None
-        headers: Any = HeadersDict()
-        return AWSResponse(request.url, 400, headers, MockRawResponse(refusals.pop()))
+    def observe(self, request: Any, send: Callable[[], Any]) -> Any:
+        """One request and its answer, with what the test wants around them."""
+        target = request.headers.get("X-Amz-Target", b"")
+        name = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
+        self.calls.append(name)
+        self.before(name)
+        refusals = self._refusals.get(name)
+        response = _refusal(request, refusals.pop()) if refusals else send()
+        self.after(name)
+        return response
+
+
+def _refusal(request: Any, body: bytes) -> AWSResponse:
+    headers: Any = HeadersDict()
+    return AWSResponse(request.url, 400, headers, MockRawResponse(body))
 
 
 @pytest.fixture(scope="session")
@@ -69,29 +84,54 @@ def package() -> Package:
     return read_package(ROOT / "campaigns")
 
 
+@pytest.fixture(scope="session")
+def engine() -> Iterator[str | None]:
+    """The URL of a DynamoDB Local; None means moto."""
+    if why_not():
+        yield None
+        return
+    with dynamodb_local() as url:
+        yield url
+
+
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(engine: str | None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """Empty tables, and a look at every call to them."""
     seen = Database()
-    answer = BotocoreStubber.__call__
-
-    def observed(self: BotocoreStubber, event_name: str, request: Any, **kwargs: Any) -> Any:
-        target = request.headers.get("X-Amz-Target", b"")
-        name = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
-        seen.calls.append(name)
-        seen.before(name)
-        refusal = seen.answer(name, request)
-        response = refusal or answer(self, event_name, request, **kwargs)
-        seen.after(name)
-        return response
-
-    monkeypatch.setattr(BotocoreStubber, "__call__", observed)
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None))
-    with mock_aws():
-        for model in (ProfileItem, WindowItem, CampaignItem, FactItem):
-            monkeypatch.setattr(model, "_connection", None)
+    for model in (ProfileItem, WindowItem, CampaignItem, FactItem):
+        monkeypatch.setattr(model, "_connection", None)
+    with _in_memory(seen, monkeypatch) if engine is None else _local(engine, seen, monkeypatch):
         create_tables(boto3.client("dynamodb"))
         seen.calls.clear()
         yield seen
+
+
+@contextmanager
+def _in_memory(seen: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    answer = BotocoreStubber.__call__
+
+    def observed(self: BotocoreStubber, event_name: str, request: Any, **kwargs: Any) -> Any:
+        return seen.observe(request, lambda: answer(self, event_name, request, **kwargs))
+
+    monkeypatch.setattr(BotocoreStubber, "__call__", observed)
+    with mock_aws():
+        yield
+
+
+@contextmanager
+def _local(engine: str, seen: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """DynamoDB Local keeps access keys apart: every test has tables of its own."""
+    send = URLLib3Session.send
+
+    def observed(self: URLLib3Session, request: Any) -> Any:
+        return seen.observe(request, lambda: send(self, request))
+
+    monkeypatch.setattr(URLLib3Session, "send", observed)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", engine)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", uuid.uuid4().hex)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    yield
 
 
 class App:
