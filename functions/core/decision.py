@@ -5,21 +5,25 @@ while saving is answered by deciding again on the fresher profile.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
-from functions.core import frequency, offers, permission, recent, standing
+from functions.core import (
+    attributes,
+    devices,
+    frequency,
+    offers,
+    permission,
+    recent,
+    standing,
+)
 from functions.core.audience import PUSH_STATUS, Subject
 from functions.core.campaign import PERMISSION_EVENT, Campaign, Campaigns
 from functions.core.model import (
     DAY,
     Action,
-    Attribute,
-    Device,
     Fact,
     FactKind,
     History,
@@ -39,10 +43,6 @@ from functions.core.reason import Reason
 
 SOFT_ASK = "soft_ask"
 """The arm that shows the popup."""
-
-MAX_ATTRIBUTES = 100
-MAX_ATTRIBUTE_BYTES = 16_384
-MAX_DEVICES = 20
 
 _REPORTED = {
     Outcome.SHOWN: Reason.SHOWN,
@@ -157,11 +157,11 @@ class _Turn:
         them are heard all the same.
         """
         message = self._message
-        attributes = _with_traits(self._profile, message)
-        if _exceeds_caps(attributes):
+        traits = attributes.with_traits(self._profile, message)
+        if attributes.exceed_caps(traits):
             self._because(Reason.ATTRIBUTES_FULL)
         else:
-            self._profile = replace(self._profile, attributes=attributes)
+            self._profile = replace(self._profile, attributes=traits)
         status = message.traits.get(PUSH_STATUS)
         if status is not None and permission.read_status(status) is not PushStatus.UNKNOWN:
             self._take_snapshot(replace(self._known_push(), status=status))
@@ -231,12 +231,12 @@ class _Turn:
         """The device's newest snapshot replaces the last one; of an older one the floors hold."""
         message, before = self._message, self._before
         known = self._profile.devices.get(message.device)
-        device = _with_snapshot(known, _with_floors_of_the_past(push, known, self._now), message)
+        device = devices.with_snapshot(known, push, message, self._now)
         same = known is not None and device == replace(known, push_at=device.push_at)
         if same and (message.kind == "identify" or message.event == PERMISSION_EVENT):
             return
         self._profile = replace(
-            self._profile, devices=_with_device(self._profile, message.device, device)
+            self._profile, devices=devices.with_device(self._profile, message.device, device)
         )
         was = permission.status_on(before, message.device)
         status = permission.status_on(self._profile, message.device)
@@ -357,7 +357,7 @@ class _Turn:
 
     def _hear_of_decline(self, told: int | None) -> None:
         known = self._profile.declined_at
-        at = _not_ahead(told, known, self._now)
+        at = devices.not_ahead(told, known, self._now)
         if at is None or (known or 0) >= at:
             return
         self._profile = replace(self._profile, declined_at=at)
@@ -542,86 +542,6 @@ def _why_not_asked(profile: Profile, status: PushStatus, campaign: Campaign) -> 
         return answered
     subject = Subject(attributes=profile.attributes, push_status=status)
     return None if campaign.audience(subject) else Reason.NOT_IN_AUDIENCE
-
-
-def _with_traits(profile: Profile, message: Message) -> Mapping[str, Attribute]:
-    attributes = dict(profile.attributes)
-    for name, value in message.traits.items():
-        known = attributes.get(name)
-        if known is not None and (known.at > message.at or _is_same(known.value, value)):
-            continue
-        if value is None:
-            attributes.pop(name, None)
-        else:
-            attributes[name] = Attribute(value, message.at)
-    return attributes
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    """As JSON, where 1, 1.0 and true are three values."""
-    return msgspec.json.encode(one) == msgspec.json.encode(other)
-
-
-def _exceeds_caps(attributes: Mapping[str, Attribute]) -> bool:
-    if len(attributes) > MAX_ATTRIBUTES:
-        return True
-    return len(msgspec.json.encode(attributes)) > MAX_ATTRIBUTE_BYTES
-
-
-def _with_snapshot(known: Device | None, push: Snapshot, message: Message) -> Device:
-    """A snapshot without a status tells nothing new of the permission, whenever it was made."""
-    if known is None:
-        return Device(push=push, push_at=message.at, platform=message.platform)
-    is_first = known.push.status is None
-    is_newer = push.status is not None and (is_first or message.at >= known.push_at)
-    newer, older = (push, known.push) if is_newer else (known.push, push)
-    return Device(
-        push=_with_floors(newer, older),
-        push_at=message.at if is_newer else known.push_at,
-        platform=message.platform or known.platform,
-    )
-
-
-def _with_floors(newer: Snapshot, older: Snapshot) -> Snapshot:
-    """What the install once reported as asked or declined stays a floor."""
-    return replace(
-        newer,
-        last_asked_at=_later(newer.last_asked_at, older.last_asked_at),
-        last_declined_at=_later(newer.last_declined_at, older.last_declined_at),
-    )
-
-
-def _with_floors_of_the_past(push: Snapshot, known: Device | None, now: int) -> Snapshot:
-    before = known.push if known else Snapshot()
-    return replace(
-        push,
-        last_asked_at=_not_ahead(push.last_asked_at, before.last_asked_at, now),
-        last_declined_at=_not_ahead(push.last_declined_at, before.last_declined_at, now),
-    )
-
-
-def _not_ahead(told: int | None, known: int | None, now: int) -> int | None:
-    """A time that a phone keeps; one ahead of now is worth what is known, else now.
-
-    It comes with every message, and its phone's clock may be right by now: taken as now each time,
-    it would move on for ever, and with it the window.
-    """
-    if told is None or told <= now:
-        return told
-    return now if known is None else known
-
-
-def _later(one: int | None, other: int | None) -> int | None:
-    return max((at for at in (one, other) if at is not None), default=None)
-
-
-def _with_device(profile: Profile, device_id: str, device: Device) -> Mapping[str, Device]:
-    """The longest unheard device makes room for a new one beyond `MAX_DEVICES`."""
-    devices = {**profile.devices, device_id: device}
-    if len(devices) > MAX_DEVICES:
-        others = (each for each in devices if each != device_id)
-        del devices[min(others, key=lambda each: devices[each].push_at)]
-    return devices
 
 
 def _recorded(message: Message) -> Reason:

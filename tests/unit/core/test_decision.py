@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.core import decision
+from functions.core import attributes, devices
 from functions.core.campaign import Published, compile_all
 from functions.core.decision import Verdict, decide, fold, matters, new_profile
 from functions.core.model import (
@@ -121,7 +121,7 @@ def test_row_31_values_of_different_types_are_different(one: Any, other: Any) ->
 
 def test_row_23_more_attributes_than_the_cap_change_nothing() -> None:
     scene = Scene()
-    full = {f"a{index}": index for index in range(decision.MAX_ATTRIBUTES)}
+    full = {f"a{index}": index for index in range(attributes.MAX_ATTRIBUTES)}
     assert scene.identify(full).reason is Reason.ATTRIBUTES_UPDATED
     before = scene.profile
 
@@ -133,7 +133,7 @@ def test_row_23_more_attributes_than_the_cap_change_nothing() -> None:
 
 def test_row_23_a_decline_among_too_many_attributes_is_heard_and_the_replay_refused() -> None:
     scene = Scene()
-    scene.identify({f"a{index}": index for index in range(decision.MAX_ATTRIBUTES)})
+    scene.identify({f"a{index}": index for index in range(attributes.MAX_ATTRIBUTES)})
     over = scene.message(kind="identify", traits={"one_more": 1}, declined_at=START)
 
     assert scene.send(over).reason is Reason.ATTRIBUTES_FULL
@@ -171,11 +171,11 @@ def test_row_23_more_bytes_than_the_cap_change_nothing() -> None:
     scene = Scene()
     before = scene.profile
 
-    over = scene.identify({"it": "x" * decision.MAX_ATTRIBUTE_BYTES})
+    over = scene.identify({"it": "x" * attributes.MAX_BYTES})
 
     assert over.reason is Reason.ATTRIBUTES_FULL
     assert over.profile is before
-    room = decision.MAX_ATTRIBUTE_BYTES - len(f'{{"it":["",{START}]}}')
+    room = attributes.MAX_BYTES - len(f'{{"it":["",{START}]}}')
     assert scene.identify({"it": "x" * room}).reason is Reason.ATTRIBUTES_UPDATED
 
 
@@ -194,7 +194,7 @@ def test_row_26_attributes_that_shadow_inner_names_are_only_data() -> None:
 
 def test_the_longest_unheard_device_makes_room() -> None:
     scene = Scene()
-    for index in range(decision.MAX_DEVICES):
+    for index in range(devices.MAX_DEVICES):
         scene.wait(MINUTE)
         scene.track("PushPermissionChanged", device=f"d{index}", push=NEVER_ASKED)
     scene.wait(MINUTE)
@@ -202,7 +202,7 @@ def test_the_longest_unheard_device_makes_room() -> None:
 
     scene.track("PushPermissionChanged", device="new", push=NEVER_ASKED, at=START)
 
-    assert len(scene.profile.devices) == decision.MAX_DEVICES
+    assert len(scene.profile.devices) == devices.MAX_DEVICES
     assert "new" in scene.profile.devices
     assert "d0" in scene.profile.devices
     assert "d1" not in scene.profile.devices

@@ -1,0 +1,69 @@
+"""What a message tells of its device: the permission's snapshot, and the floors that it keeps."""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from functions.core.model import Device, Message, Profile, Snapshot
+
+MAX_DEVICES = 20
+
+
+def with_snapshot(known: Device | None, push: Snapshot, message: Message, now: int) -> Device:
+    """The device after a message told of it: the newest snapshot, and the floors of an older one.
+
+    A snapshot without a status tells nothing new of the permission, whenever it was made.
+    """
+    push = _with_floors_of_the_past(push, known, now)
+    if known is None:
+        return Device(push=push, push_at=message.at, platform=message.platform)
+    is_first = known.push.status is None
+    is_newer = push.status is not None and (is_first or message.at >= known.push_at)
+    newer, older = (push, known.push) if is_newer else (known.push, push)
+    return Device(
+        push=_with_floors(newer, older),
+        push_at=message.at if is_newer else known.push_at,
+        platform=message.platform or known.platform,
+    )
+
+
+def with_device(profile: Profile, device_id: str, device: Device) -> Mapping[str, Device]:
+    """The user's devices; the longest unheard one makes room beyond `MAX_DEVICES`."""
+    devices = {**profile.devices, device_id: device}
+    if len(devices) > MAX_DEVICES:
+        others = (each for each in devices if each != device_id)
+        del devices[min(others, key=lambda each: devices[each].push_at)]
+    return devices
+
+
+def not_ahead(told: int | None, known: int | None, now: int) -> int | None:
+    """A time that a phone keeps; one ahead of now is worth what is known, else now.
+
+    It comes with every message, and its phone's clock may be right by now: taken as now each time,
+    it would move on for ever, and with it the window.
+    """
+    if told is None or told <= now:
+        return told
+    return now if known is None else known
+
+
+def _with_floors(newer: Snapshot, older: Snapshot) -> Snapshot:
+    """What the install once reported as asked or declined stays a floor."""
+    return replace(
+        newer,
+        last_asked_at=_later(newer.last_asked_at, older.last_asked_at),
+        last_declined_at=_later(newer.last_declined_at, older.last_declined_at),
+    )
+
+
+def _with_floors_of_the_past(push: Snapshot, known: Device | None, now: int) -> Snapshot:
+    before = known.push if known else Snapshot()
+    return replace(
+        push,
+        last_asked_at=not_ahead(push.last_asked_at, before.last_asked_at, now),
+        last_declined_at=not_ahead(push.last_declined_at, before.last_declined_at, now),
+    )
+
+
+def _later(one: int | None, other: int | None) -> int | None:
+    return max((at for at in (one, other) if at is not None), default=None)
