@@ -1,7 +1,8 @@
 """Interleaves calls at their database calls, in an order that a seed chooses.
 
-Every thread stops before each of its database calls; when all threads have stopped or ended, the
-seed picks the one that goes on. One thread runs at a time, so a seed always gives the same run.
+Every thread stops before it begins and before each of its database calls; when all threads have
+stopped or ended, the seed picks the one that goes on. So one thread runs at a time, a seed always
+gives the same run, and what is not made for threads (a Lambda has one) is never entered by two.
 """
 
 import random
@@ -19,7 +20,7 @@ class Scheduler:
         self._random = random.Random(seed)
         self._changed = threading.Condition()
         self._waiting: set[int] = set()
-        self._alive: set[int] = set()
+        self._alive: dict[int, int] = {}
         self._chosen: int | None = None
 
     def turn(self, _operation: str) -> None:
@@ -42,14 +43,15 @@ class Scheduler:
 
         def work(index: int, call: Callable[[], T]) -> None:
             with self._changed:
-                self._alive.add(threading.get_ident())
+                self._alive[threading.get_ident()] = index
             start.wait()
             try:
+                self.turn("begin")
                 results[index] = call()
             except BaseException as error:
                 errors.append(error)
             with self._changed:
-                self._alive.discard(threading.get_ident())
+                del self._alive[threading.get_ident()]
                 self._choose()
 
         threads = [threading.Thread(target=work, args=each) for each in enumerate(calls)]
@@ -62,10 +64,6 @@ class Scheduler:
         return [results[index] for index in range(len(calls))]
 
     def _choose(self) -> None:
-        if self._chosen is None and self._waiting and self._waiting == self._alive:
-            self._chosen = self._random.choice(self._in_order())
+        if self._chosen is None and self._waiting and self._waiting == self._alive.keys():
+            self._chosen = self._random.choice(sorted(self._waiting, key=self._alive.__getitem__))
             self._changed.notify_all()
-
-    def _in_order(self) -> list[int]:
-        names = {thread.ident: thread.name for thread in threading.enumerate()}
-        return sorted(self._waiting, key=lambda ident: names.get(ident, ""))

@@ -146,3 +146,19 @@ def test_a_race_that_is_lost_is_decided_again_on_the_fresher_state(
     assert offer
     assert (offer.device, offer.state) == ("d2", OfferState.OPEN)
     assert app.profile().events["ValueMomentReached"].count == 2
+
+
+def test_a_seed_always_gives_the_same_run() -> None:
+    def run(seed: int) -> list[int]:
+        scheduler, ran = Scheduler(seed), list[int]()
+
+        def work(index: int) -> None:
+            for _ in range(3):
+                scheduler.turn("")
+                ran.append(index)
+
+        scheduler.run(*(lambda index=index: work(index) for index in range(4)))
+        return ran
+
+    assert run(5) == run(5)
+    assert run(5) != run(6)
