@@ -16,13 +16,18 @@ def with_traits(profile: Profile, message: Message) -> Mapping[str, Attribute]:
     attributes = dict(profile.attributes)
     for name, value in message.traits.items():
         known = attributes.get(name)
-        if known is not None and (known.at > message.at or _is_same(known.value, value)):
+        if known is not None and _stands(known, message.at, value):
             continue
         if value is None:
             attributes.pop(name, None)
         else:
             attributes[name] = Attribute(value, message.at)
     return attributes
+
+
+def _stands(known: Attribute, at: int, value: Any) -> bool:
+    """An imported value is dated before 1970; told by the app, it becomes the app's own."""
+    return known.at > at or (known.at >= 0 and _is_same(known.value, value))
 
 
 def exceed_caps(attributes: Mapping[str, Attribute]) -> bool:

@@ -1,30 +1,36 @@
-"""The campaign file, strictly parsed, and the campaign compiled from it.
+"""The campaign file and the settings file, strictly parsed: the types mirror the YAML.
 
-`CampaignFile` and `SettingsFile` mirror the YAML (DESIGN, section 4): every unknown key and
-operator is an error that names its place. `compile_campaign` checks what a type cannot say, and
-turns durations into milliseconds and the audience into one function.
+Every unknown key, operator and type is an error that names its place. What a type cannot say is
+checked when the campaign is compiled (`functions.core.compiling`).
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
-from functions.core.audience import Audience, Condition, compile_audience
-from functions.core.errors import CampaignError
-from functions.core.model import DAY, HOUR, MINUTE, SECOND, Content, Outcome
-from functions.core.parsing import nearest, parse
+from functions.core.conditions import Condition, Duration, Name, PropertyCondition, Scalar
+from functions.core.model import DAY, HOUR, MINUTE, SECOND
+from functions.core.parsing import parse
 
 PERMISSION_EVENT = "PushPermissionChanged"
 """The reserved event that reports a changed snapshot."""
 
-Duration = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}[smhd]$(?!\n)", examples=["14d"])]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Identifier = Annotated[
-    str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$(?!\n)", examples=["push-softask"])
+    str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$(?!\n)", examples=["push-softask"])
 ]
+Moment = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$(?!\n)",
+        examples=["2026-11-21T10:00:00Z"],
+    ),
+]
+Status = Literal["draft", "active", "paused", "ended"]
+
+MOST_TIMES = 20
+"""How many times of an event are kept, and so the highest count within a window."""
 
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
@@ -36,117 +42,339 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class TriggerEvent(_Strict, frozen=True, kw_only=True):
     """An event that starts an evaluation."""
 
-    event: Name
+    event: Annotated[Name, Meta(description="The tracked event's name.")]
+    where: Annotated[
+        PropertyCondition | None, Meta(description="Only events with such properties.")
+    ] = None
+    every: Annotated[
+        Annotated[int, Meta(ge=2, le=9999)] | None,
+        Meta(description="Only every so many-th of them: 3 is the 3rd, 6th, 9th, …"),
+    ] = None
+    on: Annotated[
+        Annotated[tuple[Annotated[int, Meta(ge=1, le=9999)], ...], Meta(min_length=1)] | None,
+        Meta(description="Only these occurrences of them: `[3, 4, 5]`."),
+    ] = None
+    per: Annotated[
+        Literal["user", "session"],
+        Meta(description="What `every` and `on` count in: the user's life, or each session anew."),
+    ] = "user"
+    after: Annotated[
+        Duration | None,
+        Meta(description="Shown that long after the event, counted in the foreground."),
+    ] = None
+
+
+class Unless(_Strict, frozen=True, kw_only=True):
+    """An event that calls the trigger off."""
+
+    event: Annotated[Name, Meta(description="The event that must not have happened.")]
+    where: Annotated[
+        PropertyCondition | None, Meta(description="Only events with such properties count.")
+    ] = None
+    within: Annotated[Duration, Meta(description="How long it calls the trigger off.")]
 
 
 class Trigger(_Strict, frozen=True, kw_only=True):
-    """`max_age`: how old an event may be on arrival and still grant an offer."""
+    """When: any of these events, while it is fresh."""
 
-    any: Annotated[tuple[TriggerEvent, ...], msgspec.Meta(min_length=1)]
-    max_age: Duration = "60s"
+    any: Annotated[
+        tuple[TriggerEvent, ...], Meta(min_length=1, description="The events that trigger.")
+    ]
+    unless: Annotated[
+        tuple[Unless, ...], Meta(description="Events that call the trigger off.")
+    ] = ()
+    max_age: Annotated[
+        Duration,
+        Meta(description="How old an event may be on arrival and still show something."),
+    ] = "60s"
 
 
 class Since(_Strict, frozen=True, kw_only=True):
     """Value that must have been delivered since the last ask; the trigger itself counts."""
 
-    event: Name
-    at_least: Annotated[int, msgspec.Meta(ge=1)] = 1
+    event: Annotated[Name, Meta(description="The event that delivers value.")]
+    where: Annotated[
+        PropertyCondition | None, Meta(description="Only events with such properties count.")
+    ] = None
+    at_least: Annotated[int, Meta(ge=1, le=9999, description="How often at least.")] = 1
+
+
+class Waits(_Strict, frozen=True, kw_only=True):
+    """How long to wait after each kind of answer."""
+
+    declined: Annotated[
+        Duration,
+        Meta(description='After a "Not now", or a "Yes" whose OS prompt was never answered.'),
+    ]
+    dismissed: Annotated[
+        Duration | None, Meta(description="After a dismissal; as after a decline if not said.")
+    ] = None
+    denied: Annotated[
+        Duration | None,
+        Meta(description="After the OS prompt was denied; not said: there is no further ask."),
+    ] = None
 
 
 class AttemptRule(_Strict, frozen=True, kw_only=True):
     """One ask. Every attempt but the first has a `wait`, counted from the last one's outcome."""
 
-    content: Name
-    after: Literal["declined"] | None = None
-    wait: Duration | None = None
-    since: Since | None = None
+    content: Annotated[Name, Meta(description="Which of the campaign's contents it shows.")]
+    after: Annotated[
+        Literal["declined"] | None, Meta(description="A reminder for readers; has no effect.")
+    ] = None
+    wait: Annotated[
+        Duration | Waits | None, Meta(description="One wait for every answer, or one each.")
+    ] = None
+    since: Annotated[
+        Since | None, Meta(description="Value that must have been delivered meanwhile.")
+    ] = None
+    audience: Annotated[
+        Condition | None, Meta(description="Who gets this attempt, of the campaign's audience.")
+    ] = None
+
+
+class Repeat(_Strict, frozen=True, kw_only=True):
+    """The same popup again and again, with the content `default`."""
+
+    gap: Annotated[Duration, Meta(description="The wait, counted from the last Shown.")] = "0s"
+    at_most: Annotated[int, Meta(ge=1, le=9999, description="How often in a user's life.")] = 9999
+
+
+class Cap(_Strict, frozen=True, kw_only=True):
+    """A frequency cap: at most so many shows `per` session, day or week, or `within` a span."""
+
+    at_most: Annotated[int, Meta(ge=1, le=MOST_TIMES, description="The most shows.")]
+    per: Annotated[
+        Literal["session", "day", "week"] | None,
+        Meta(description="`day` and `week` are the last 24 hours and 7 days, in every time zone."),
+    ] = None
+    within: Annotated[Duration | None, Meta(description="A span of one's own choice.")] = None
 
 
 class PermissionRule(_Strict, frozen=True, kw_only=True):
-    """Whether a device that the OS will not prompt again may be led to its settings."""
+    """Which prompts an approval may lead to."""
 
-    fallback_to_settings: Literal[False] = False
+    fallback_to_settings: Annotated[
+        bool,
+        Meta(
+            description="Whether a device that the OS will not prompt again is asked too, and led "
+            "to its settings."
+        ),
+    ] = False
 
 
 class DismissedRule(_Strict, frozen=True, kw_only=True):
-    """What a dismissal counts as."""
+    """What a dismissal counts as: `as: declined`, or `wait` and `at_most` for the same attempt."""
 
-    as_: Literal["declined"] = msgspec.field(name="as", default="declined")
+    as_: Annotated[Literal["declined"] | None, Meta(description="A dismissal is a decline.")] = (
+        msgspec.field(name="as", default=None)
+    )
+    wait: Annotated[
+        Duration | None, Meta(description="The same attempt again after this wait.")
+    ] = None
+    at_most: Annotated[
+        Annotated[int, Meta(ge=1, le=10)] | None,
+        Meta(description="How many dismissals are forgiven so; the next one is a decline."),
+    ] = None
 
 
 class OfferRule(_Strict, frozen=True, kw_only=True):
     """How long a granted offer waits to be shown."""
 
-    lease: Duration = "10m"
+    lease: Annotated[
+        Duration, Meta(description="From the grant on, or from the end of the trigger's `after`.")
+    ] = "10m"
+
+
+class Schedule(_Strict, frozen=True, kw_only=True):
+    """When the campaign runs. A day alone begins at midnight UTC."""
+
+    starts_at: Annotated[Moment | None, Meta(description="Nothing is shown before.")] = None
+    ends_at: Annotated[Moment | None, Meta(description="Nothing is shown from then on.")] = None
+
+
+class Links(_Strict, frozen=True, kw_only=True):
+    """A deeplink for each platform."""
+
+    default: Annotated[Name, Meta(description="For every platform that is not named.")]
+    ios: Annotated[Name | None, Meta(description="For iOS and iPadOS.")] = None
+    android: Annotated[Name | None, Meta(description="For Android.")] = None
 
 
 class ActionRule(_Strict, frozen=True, kw_only=True):
     """The deeplink that opens the app's own popup."""
 
-    deeplink: Name
+    deeplink: Annotated[
+        Name | Links,
+        Meta(description="The answer adds `offerId` and `attempt` to its query."),
+    ]
 
 
 class Copy(_Strict, frozen=True, kw_only=True):
-    """The popup's text in one locale. `decline` may be left out."""
+    """The popup's text in one locale.
 
-    title: str
-    body: str
-    approve: str
-    decline: str | None = None
+    `{{ first_name | default: "there" }}` places an attribute, in answers to verified users.
+    """
+
+    title: Annotated[str, Meta(description="The headline.")]
+    body: Annotated[str, Meta(description="What the notifications are for.")]
+    approve: Annotated[str, Meta(description="The button that says yes.")]
+    decline: Annotated[
+        str | None, Meta(description="The button that says not now; may be left out.")
+    ] = None
+    extras: Annotated[
+        Mapping[str, Any], Meta(description="The app's own: image, layout, … Sent as it stands.")
+    ] = {}
 
 
 class OutcomeNames(_Strict, frozen=True, kw_only=True):
     """The events by which the app reports what became of an offer."""
 
-    shown: Name = "PushSoftAskShown"
-    approved: Name = "PushSoftAskApproved"
-    declined: Name = "PushSoftAskDeclined"
-    dismissed: Name = "PushSoftAskDismissed"
-    suppressed: Name = "PushSoftAskSuppressed"
+    shown: Annotated[Name, Meta(description="The popup was shown.")] = "PushSoftAskShown"
+    approved: Annotated[Name, Meta(description='"Yes" was tapped.')] = "PushSoftAskApproved"
+    declined: Annotated[Name, Meta(description='"Not now" was tapped.')] = "PushSoftAskDeclined"
+    dismissed: Annotated[Name, Meta(description="It was closed without an answer.")] = (
+        "PushSoftAskDismissed"
+    )
+    suppressed: Annotated[Name, Meta(description="Another dialog was open: not shown.")] = (
+        "PushSoftAskSuppressed"
+    )
+
+
+class Arms(_Strict, frozen=True, kw_only=True):
+    """Weights of the arms; only their proportion counts."""
+
+    soft_ask: Annotated[int, Meta(ge=0, le=10_000, description="Is shown the popup.")]
+    holdout: Annotated[
+        int, Meta(ge=0, le=10_000, description="Is shown nothing, to compare with.")
+    ] = 0
+
+
+class Experiment(_Strict, frozen=True, kw_only=True):
+    """Who is shown what, by a stable hash of the salt and the user."""
+
+    salt: Annotated[Name, Meta(description="Another salt deals all users anew.")]
+    arms: Annotated[Arms, Meta(description="The arms and their weights.")]
 
 
 class CampaignFile(_Strict, frozen=True, kw_only=True):
     """A campaign, as its YAML file says it."""
 
-    id: Identifier
-    status: Literal["draft", "active", "paused", "ended"]
-    priority: int = 0
-    trigger: Trigger
-    audience: Condition | None = None
-    permission: PermissionRule = PermissionRule()
-    attempts: Annotated[tuple[AttemptRule, ...], msgspec.Meta(min_length=1, max_length=9999)]
-    dismissed: DismissedRule = DismissedRule()
-    offer: OfferRule = OfferRule()
-    action: ActionRule
-    content: Mapping[str, Mapping[str, Copy]]
-    outcomes: OutcomeNames = OutcomeNames()
+    id: Annotated[Identifier, Meta(description="Lower case, digits and hyphens; never changes.")]
+    kind: Annotated[
+        Literal["push", "popup"],
+        Meta(
+            description="`push` asks for push permission, so the permission decides with; "
+            "`popup` asks for something else."
+        ),
+    ] = "push"
+    status: Annotated[Status, Meta(description="Only test users see a `draft`.")]
+    priority: Annotated[
+        int, Meta(description="The highest wins when several campaigns match one message.")
+    ] = 0
+    rollout: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=100,
+            description="The percentage of users, by a stable hash; raising it keeps those in it.",
+        ),
+    ] = 100
+    schedule: Annotated[Schedule, Meta(description="From when to when.")] = Schedule()
+    trigger: Annotated[Trigger, Meta(description="When.")]
+    audience: Annotated[
+        Condition | None,
+        Meta(description="Who; absent: everyone whom the permission lets through."),
+    ] = None
+    permission: Annotated[PermissionRule, Meta(description="Which prompts may follow.")] = (
+        PermissionRule()
+    )
+    attempts: Annotated[
+        Annotated[tuple[AttemptRule, ...], Meta(min_length=1, max_length=100)] | None,
+        Meta(description="The asks, in their order. One alone: once."),
+    ] = None
+    repeat: Annotated[
+        Repeat | None, Meta(description="Instead of attempts: the same popup again and again.")
+    ] = None
+    caps: Annotated[
+        tuple[Cap, ...], Meta(description="Frequency caps of this campaign alone.")
+    ] = ()
+    dismissed: Annotated[DismissedRule, Meta(description="What a dismissal counts as.")] = (
+        DismissedRule(as_="declined")
+    )
+    offer: Annotated[OfferRule, Meta(description="How long an offer waits.")] = OfferRule()
+    action: Annotated[ActionRule, Meta(description="What the app opens.")]
+    content: Annotated[
+        Mapping[str, Mapping[str, Copy]],
+        Meta(description="By content and locale: `{first: {en: {…}, zh-Hant: {…}}}`."),
+    ]
+    outcomes: Annotated[OutcomeNames, Meta(description="What the app reports.")] = OutcomeNames()
+    experiment: Annotated[Experiment | None, Meta(description="A holdout to compare with.")] = None
 
 
 class Deeplinks(_Strict, frozen=True, kw_only=True):
-    """The schemes that a deeplink may have."""
+    """What a deeplink may be."""
 
-    schemes: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
+    schemes: Annotated[
+        tuple[Name, ...], Meta(min_length=1, description="The allowed schemes: `[yourapp, https]`.")
+    ]
+    hosts: Annotated[tuple[Name, ...], Meta(description="The allowed hosts of https links.")] = ()
+
+
+class Remember(_Strict, frozen=True, kw_only=True):
+    """An event whose history is kept before any campaign refers to it."""
+
+    event: Annotated[Name, Meta(description="The tracked event's name.")]
+    where: Annotated[
+        PropertyCondition | None, Meta(description="Only events with such properties.")
+    ] = None
+    times: Annotated[
+        bool, Meta(description="Whether to keep the last 20 times, for counts within a window.")
+    ] = False
 
 
 class SettingsFile(_Strict, frozen=True, kw_only=True):
-    """What holds across campaigns (`campaigns/settings.yaml`).
+    """What holds across campaigns (`campaigns/settings.yaml`)."""
 
-    retention: how long a profile outlives its user's last sign of life; "0d" keeps it for ever.
-    remember: events to keep the history of, before any campaign refers to them.
-    """
-
-    paused: bool = False
-    default_locale: Name = "en"
-    deeplinks: Deeplinks
-    retention: Duration = "760d"
-    remember: tuple[Name, ...] = ()
+    paused: Annotated[bool, Meta(description="Stops everything; outcomes are recorded.")] = False
+    default_locale: Annotated[
+        Name, Meta(description="Every content has it, and every other locale falls back to it.")
+    ] = "en"
+    deeplinks: Annotated[Deeplinks, Meta(description="What a deeplink may be.")]
+    caps: Annotated[
+        tuple[Cap, ...], Meta(description="Frequency caps over all campaigns together.")
+    ] = ()
+    guard: Annotated[
+        Condition | None, Meta(description="Holds beside every audience: consent, age, …")
+    ] = None
+    defaults: Annotated[
+        Mapping[str, Scalar], Meta(description="What an attribute reads as that was never set.")
+    ] = {}
+    test_users: Annotated[
+        tuple[Name, ...], Meta(description="User ids that see drafts and count in no figure.")
+    ] = ()
+    session_event: Annotated[Name, Meta(description="The event that begins a session.")] = (
+        "SessionStarted"
+    )
+    retention: Annotated[
+        Duration,
+        Meta(description="How long a profile outlives its user's last sign of life; `0d`: ever."),
+    ] = "760d"
+    remember: Annotated[
+        tuple[Name | Remember, ...],
+        Meta(description="Events to keep the history of before a campaign refers to them."),
+    ] = ()
 
 
 class Published(msgspec.Struct, frozen=True):
-    """A campaign file and the version under which it is live; 0 is the packaged one."""
+    """A campaign file and the version under which it is live; 0 is the packaged one.
+
+    status: holds instead of the file's own, where the campaign was paused since.
+    """
 
     file: CampaignFile
     version: int = 0
+    status: Status | None = None
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -154,84 +382,6 @@ class Package(msgspec.Struct, frozen=True):
 
     settings: SettingsFile
     campaigns: tuple[CampaignFile, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """An attempt, compiled. `wait` in milliseconds."""
-
-    content: str
-    wait: int
-    since: Since | None
-
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """A campaign, compiled: what `decide` reads. Spans in milliseconds."""
-
-    id: str
-    version: int
-    active: bool
-    priority: int
-    triggers: frozenset[str]
-    max_age: int
-    audience: Audience
-    attempts: tuple[Attempt, ...]
-    lease: int
-    deeplink: str
-    content: Mapping[str, Mapping[str, Content]]
-    outcomes: Mapping[str, Outcome]
-
-    def attempt(self, ordinal: int) -> Attempt | None:
-        """The rule of the attempt with that ordinal, from 1; None past the last one."""
-        return self.attempts[ordinal - 1] if ordinal <= len(self.attempts) else None
-
-    @property
-    def longest_wait(self) -> int:
-        """What a floor that a phone reports is measured with."""
-        return max(attempt.wait for attempt in self.attempts)
-
-    @property
-    def since_events(self) -> frozenset[str]:
-        """The events that some attempt counts since the last ask."""
-        return frozenset(rule.since.event for rule in self.attempts if rule.since)
-
-
-class Campaigns:
-    """Every campaign that a message may meet, indexed by event.
-
-    `fresh` is False when the live campaigns could not be refreshed in time: outcomes are still
-    recorded, and nothing is granted.
-    """
-
-    def __init__(
-        self, settings: SettingsFile, campaigns: Iterable[Campaign], *, fresh: bool = True
-    ) -> None:
-        self.paused = settings.paused
-        self.fresh = fresh
-        self.default_locale = settings.default_locale
-        self.retention = milliseconds(settings.retention)
-        self._settings = settings
-        ranked = sorted(campaigns, key=lambda campaign: (-campaign.priority, campaign.id))
-        self.by_id = {campaign.id: campaign for campaign in ranked}
-        self.triggered: dict[str, tuple[Campaign, ...]] = {}
-        self.outcomes: dict[str, tuple[tuple[Campaign, Outcome], ...]] = {}
-        for campaign in ranked:
-            for event in campaign.triggers:
-                self.triggered[event] = (*self.triggered.get(event, ()), campaign)
-            for event, outcome in campaign.outcomes.items():
-                self.outcomes[event] = (*self.outcomes.get(event, ()), (campaign, outcome))
-        self.counted = frozenset(settings.remember).union(
-            self.triggered, *(campaign.since_events for campaign in ranked)
-        )
-
-    def stale(self) -> "Campaigns":
-        """The same campaigns, known to be out of date."""
-        return Campaigns(self._settings, self.by_id.values(), fresh=False)
-
-    def refers_to(self, event: str) -> bool:
-        """Whether an event can matter; where none can, no database call is made."""
-        return event in self.counted or event in self.outcomes or event == PERMISSION_EVENT
 
 
 def parse_campaign(data: object) -> CampaignFile:
@@ -244,103 +394,6 @@ def parse_settings(data: object) -> SettingsFile:
     return parse(data, SettingsFile)
 
 
-def compile_package(package: Package) -> Campaigns:
-    """The packaged campaigns, compiled as version 0."""
-    published = (Published(file) for file in package.campaigns)
-    return compile_all(package.settings, published)
-
-
-def compile_all(settings: SettingsFile, published: Iterable[Published]) -> Campaigns:
-    """Settings and campaigns, compiled together; else `CampaignError`."""
-    return Campaigns(settings, [compile_campaign(each, settings) for each in published])
-
-
-def compile_campaign(published: Published, settings: SettingsFile) -> Campaign:
-    """One campaign file, checked against the settings and compiled; else `CampaignError`."""
-    file = published.file
-    _check_content(file, settings.default_locale)
-    _check_deeplink(file.action.deeplink, settings.deeplinks.schemes)
-    return Campaign(
-        id=file.id,
-        version=published.version,
-        active=file.status == "active",
-        priority=file.priority,
-        triggers=frozenset(trigger.event for trigger in file.trigger.any),
-        max_age=milliseconds(file.trigger.max_age),
-        audience=compile_audience(file.audience),
-        attempts=_compile_attempts(file.attempts),
-        lease=milliseconds(file.offer.lease),
-        deeplink=file.action.deeplink,
-        content={
-            name: {locale.lower(): _content(locale, copy) for locale, copy in locales.items()}
-            for name, locales in file.content.items()
-        },
-        outcomes=_compile_outcomes(file.outcomes),
-    )
-
-
 def milliseconds(duration: str) -> int:
     """`14d` as 1,209,600,000: a day is 86,400 s of UTC, whatever the wall clock does."""
     return int(duration[:-1]) * _UNITS[duration[-1]]
-
-
-def _compile_attempts(rules: tuple[AttemptRule, ...]) -> tuple[Attempt, ...]:
-    for index, rule in enumerate(rules):
-        if index == 0 and (rule.wait or rule.after or rule.since):
-            problem = "the first attempt takes no wait, after or since: nothing precedes it"
-            raise CampaignError(("attempts", 0), problem)
-        if index > 0 and rule.wait is None:
-            problem = "add a wait, e.g. `wait: 14d`: every attempt but the first needs one"
-            raise CampaignError(("attempts", index), problem)
-    return tuple(Attempt(r.content, milliseconds(r.wait or "0s"), r.since) for r in rules)
-
-
-def _compile_outcomes(names: OutcomeNames) -> dict[str, Outcome]:
-    outcomes: dict[str, Outcome] = {}
-    for outcome in Outcome:
-        event = getattr(names, outcome.value)
-        if event in outcomes or event == PERMISSION_EVENT:
-            problem = f"event {event!r} already means something else; give each outcome its own"
-            raise CampaignError(("outcomes", outcome.value), problem)
-        outcomes[event] = outcome
-    return outcomes
-
-
-def _content(locale: str, copy: Copy) -> Content:
-    return Content(
-        locale=locale,
-        title=copy.title,
-        body=copy.body,
-        approve=copy.approve,
-        decline=copy.decline,
-    )
-
-
-def _check_content(file: CampaignFile, default_locale: str) -> None:
-    for index, attempt in enumerate(file.attempts):
-        if attempt.content not in file.content:
-            problem = f"no content {attempt.content!r}{nearest(attempt.content, file.content)}"
-            raise CampaignError(("attempts", index, "content"), problem)
-    for name, locales in file.content.items():
-        if default_locale.lower() not in {locale.lower() for locale in locales}:
-            problem = f"add the default locale {default_locale!r}, which every other falls back to"
-            raise CampaignError(("content", name), problem)
-
-
-def _check_deeplink(deeplink: str, schemes: tuple[str, ...]) -> None:
-    place = ("action", "deeplink")
-    if not deeplink.isprintable() or " " in deeplink:
-        raise CampaignError(place, "remove the white space or control characters")
-    try:
-        parts = urlsplit(deeplink)
-    except ValueError:
-        raise CampaignError(place, "write it as scheme://host/path") from None
-    if parts.scheme not in schemes:
-        allowed = ", ".join(schemes)
-        problem = (
-            f"scheme {parts.scheme!r} is not allowed; use one of {allowed}, "
-            "or add it to deeplinks.schemes in settings.yaml"
-        )
-        raise CampaignError(place, problem)
-    if "@" in parts.netloc or not parts.netloc:
-        raise CampaignError(place, "write it as scheme://host/path, without user info")

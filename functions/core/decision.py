@@ -13,23 +13,29 @@ from msgspec.structs import replace
 from functions.core import (
     attributes,
     devices,
+    eligibility,
     frequency,
+    history,
     offers,
     permission,
     recent,
     standing,
+    trigger,
 )
-from functions.core.audience import PUSH_STATUS, Subject
-from functions.core.campaign import PERMISSION_EVENT, Campaign, Campaigns
+from functions.core.audience import PUSH_STATUS
+from functions.core.campaign import PERMISSION_EVENT
+from functions.core.compiled import Campaign, Campaigns
+from functions.core.eligibility import Situation
+from functions.core.experiment import HOLDOUT, SOFT_ASK
 from functions.core.model import (
     DAY,
     Action,
     Fact,
     FactKind,
-    History,
     Message,
     Offer,
     OfferState,
+    OpenDeeplink,
     Outcome,
     Profile,
     Progress,
@@ -40,9 +46,6 @@ from functions.core.model import (
 )
 from functions.core.offers import Grant
 from functions.core.reason import Reason
-
-SOFT_ASK = "soft_ask"
-"""The arm that shows the popup."""
 
 _REPORTED = {
     Outcome.SHOWN: Reason.SHOWN,
@@ -98,7 +101,7 @@ def matters(message: Message, campaigns: Campaigns) -> bool:
     """Whether a message can change or answer anything; otherwise no database call is made."""
     if message.kind == "identify":
         return bool(message.traits) or message.declined_at is not None
-    return campaigns.refers_to(message.event)
+    return campaigns.seen_by(message.user).refers_to(message.event)
 
 
 def decide(profile: Profile, message: Message, campaigns: Campaigns, now: int) -> Decision:
@@ -106,6 +109,7 @@ def decide(profile: Profile, message: Message, campaigns: Campaigns, now: int) -
 
     A message that is known by its id is answered from the state and changes nothing.
     """
+    campaigns = campaigns.seen_by(profile.user)
     known = recent.find(profile.recent, message)
     if known is not None:
         return _answer_again(profile, message, known, campaigns, now)
@@ -115,6 +119,15 @@ def decide(profile: Profile, message: Message, campaigns: Campaigns, now: int) -
     else:
         turn.track()
     return turn.decision()
+
+
+def situations(
+    profile: Profile, message: Message, campaigns: Campaigns, now: int
+) -> dict[str, Situation]:
+    """What each triggered campaign's rules look at while `decide` runs, by campaign."""
+    turn = _Turn(profile, message, campaigns.seen_by(profile.user), now)
+    turn.track()
+    return turn.situations
 
 
 def fold(profile: Profile, messages: Sequence[Message], campaigns: Campaigns, now: int) -> Fold:
@@ -149,6 +162,7 @@ class _Turn:
         self._actions: list[Action] = []
         self._facts: list[Fact] = []
         self._reasons: list[Verdict] = []
+        self.situations: dict[str, Situation] = {}
 
     def identify(self) -> None:
         """Sets traits, each unless a later message set it already.
@@ -177,14 +191,12 @@ class _Turn:
         triggered = campaigns.triggered.get(message.event, ())
         for campaign in (*triggered, *(campaign for campaign, _ in reporting)):
             self._adopt_decline(campaign)
-        if message.event in campaigns.counted:
-            self._count()
-        if message.push is not None and (
-            triggered or reporting or message.event == PERMISSION_EVENT
-        ):
-            self._take_snapshot(message.push)
+        self._count()
+        if triggered or reporting or message.event == PERMISSION_EVENT:
+            self._take_context()
         if reporting:
             self._report(reporting)
+        self._take_back()
         for campaign in triggered:
             self._evaluate(campaign)
         if not self._reasons:
@@ -194,9 +206,8 @@ class _Turn:
     def decision(self) -> Decision:
         """What it led to; a message that changed the profile is remembered in its ring."""
         before, now = self._before, self._now
-        decided = Decision(
-            self._profile, tuple(self._actions), tuple(self._facts), tuple(self._reasons)
-        )
+        facts = () if self._is_test else tuple(self._facts)
+        decided = Decision(self._profile, tuple(self._actions), facts, tuple(self._reasons))
         if decided.profile != before:
             ring = recent.add(before.recent, self._message, decided.reason, now)
             profile = replace(decided.profile, recent=ring, seen_at=now)
@@ -209,23 +220,39 @@ class _Turn:
     # --- counting ---
 
     def _count(self) -> None:
-        event, at = self._message.event, self._message.at
-        known = self._profile.events.get(event)
-        history = (
-            History(known.count + 1, min(known.first_at, at), max(known.last_at, at))
-            if known
-            else History(1, at, at)
-        )
-        self._profile = replace(self._profile, events={**self._profile.events, event: history})
+        message, campaigns = self._message, self._campaigns
+        event, at = message.event, message.at
+        if event == campaigns.session_event:
+            session_at = max(self._profile.session_at, at)
+            self._profile = replace(self._profile, session_at=session_at)
+        for tally in campaigns.tallies.get(event, ()):
+            if tally.matches is None or tally.matches(message.properties):
+                self._tally(tally, at)
+
+    def _tally(self, tally: history.Tally, at: int) -> None:
+        events, key = self._profile.events, tally.key
+        counted = history.advance(events.get(key), tally, at, self._profile.session_at)
+        self._profile = replace(self._profile, events={**events, key: counted})
         for campaign in self._campaigns.by_id.values():
-            if event in campaign.since_events:
-                self._advance(campaign.id, frequency.count(self._progress(campaign.id), event, at))
+            if campaign.counts_since(key):
+                self._advance(campaign.id, frequency.count(self._progress(campaign.id), key, at))
 
     # --- permission ---
 
     def _known_push(self) -> Snapshot:
         known = self._profile.devices.get(self._message.device)
         return known.push if known else Snapshot()
+
+    def _take_context(self) -> None:
+        """What the message tells of its device; a snapshot perhaps among it."""
+        message = self._message
+        known = self._profile.devices.get(message.device)
+        device = devices.with_context(known, message)
+        if device is not None and device != known:
+            united = devices.with_device(self._profile, message.device, device)
+            self._profile = replace(self._profile, devices=united)
+        if message.push is not None:
+            self._take_snapshot(message.push)
 
     def _take_snapshot(self, push: Snapshot) -> None:
         """The device's newest snapshot replaces the last one; of an older one the floors hold."""
@@ -249,7 +276,12 @@ class _Turn:
         self._permission_fact(FactKind.GRANTED if granted else FactKind.DENIED)
         reason = Reason.ALREADY_GRANTED if granted else Reason.PERMISSION_DENIED
         for campaign_id, progress in self._profile.progress.items():
-            settled = frequency.settle(progress, self._message.device)
+            campaign = self._campaigns.by_id.get(campaign_id)
+            if campaign is not None and campaign.kind == "popup":
+                continue
+            settled = frequency.settle(
+                progress, campaign, self._message.device, status, self._message.at
+            )
             offer = settled.offer
             if offer is not None and offer.device == self._message.device:
                 settled = frequency.withdraw(settled)
@@ -284,9 +316,12 @@ class _Turn:
         campaign, outcome, meant = found
         before = self._progress(campaign.id)
         at = min(max(self._message.at, meant.granted_at), self._now)
+        campaign = self._campaigns.granted(campaign.id, meant.version) or campaign
         after = frequency.report(before, campaign, meant, outcome, at)
-        if outcome is Outcome.APPROVED and self._status() is not PushStatus.UNKNOWN:
-            after = frequency.settle(after, self._message.device)
+        status = self._status()
+        if outcome is Outcome.APPROVED and status is not PushStatus.UNKNOWN:
+            device = self._message.device
+            after = frequency.settle(after, campaign, device, status, self._answered_at(at))
         self._advance(campaign.id, after)
         if after == before:
             self._because(Reason.NO_TRANSITION, campaign.id)
@@ -297,8 +332,12 @@ class _Turn:
             self._outcome_fact(campaign, FactKind.SHOWN, meant, at)
         self._outcome_fact(campaign, FactKind(outcome.value), meant, at)
         refused = outcome in (Outcome.DECLINED, Outcome.DISMISSED)
-        if refused and campaign.attempt(after.spent + 1) is None:
+        if refused and campaign.attempts and campaign.attempt(after.spent + 1) is None:
             self._fact(f"{campaign.id}:exhausted", FactKind.EXHAUSTED, at, campaign.id, after.offer)
+
+    def _answered_at(self, at: int) -> int:
+        known = self._profile.devices.get(self._message.device)
+        return max(at, known.push_at) if known else at
 
     def _offer_meant(
         self, reporting: tuple[tuple[Campaign, Outcome], ...]
@@ -347,7 +386,7 @@ class _Turn:
                 campaign=campaign.id,
                 version=meant.version,
                 attempt=meant.attempt,
-                arm=SOFT_ASK,
+                arm=self._progress(campaign.id).arm or SOFT_ASK,
                 platform=self._platform(),
                 offer_id=offer_id,
             )
@@ -368,54 +407,70 @@ class _Turn:
     def _adopt_decline(self, campaign: Campaign) -> None:
         """A decline that the app told of holds for every campaign, also for one begun later."""
         told = self._profile.declined_at
-        if told is not None:
+        if told is not None and campaign.kind == "push":
             declined = frequency.decline(self._progress(campaign.id), campaign, told)
             self._advance(campaign.id, declined)
 
     # --- triggers ---
 
+    def _take_back(self) -> None:
+        """Offers of campaigns that serve no more, or that an event called off by now."""
+        if not self._campaigns.fresh:
+            return
+        for campaign_id, progress in self._profile.progress.items():
+            if frequency.open_offer(progress, self._now) is None:
+                continue
+            reason = self._why_taken_back(campaign_id)
+            if reason is not None:
+                self._advance(campaign_id, frequency.withdraw(progress), reason)
+
+    def _why_taken_back(self, campaign_id: str) -> Reason | None:
+        campaign = self._campaigns.by_id.get(campaign_id)
+        reason = eligibility.why_not_served(
+            campaign, self._campaigns, self._now, is_test=self._is_test
+        )
+        if reason is not None or campaign is None:
+            return reason
+        is_off = self._now < trigger.called_off_until(campaign, self._profile)
+        return Reason.CALLED_OFF if is_off else None
+
     def _evaluate(self, campaign: Campaign) -> None:
-        reason = self._why_silent(campaign)
+        situation = eligibility.situation(
+            self._profile, self._message, self._campaigns, campaign, self._now
+        )
+        self.situations[campaign.id] = situation
+        reason = eligibility.why_silent(situation)
         if reason is None:
-            self._grant(campaign)
+            self._grant(situation)
             return
         self._because(reason, campaign.id)
-        offer = self._progress(campaign.id).offer
+        offer = situation.progress.offer
         if reason is Reason.OFFER_REPEATED and offer is not None:
-            self._offer(campaign, offer)
+            self._offer(self._campaigns.granted(campaign.id, offer.version) or campaign, offer)
+        if reason is Reason.HELD_OUT and situation.progress.exposed_at is None:
+            self._hold_out(situation)
 
-    def _why_silent(self, campaign: Campaign) -> Reason | None:
-        """Why a trigger grants no new offer. The order is that of the answer's usefulness."""
-        message = self._message
-        if not self._campaigns.fresh:
-            return Reason.CAMPAIGNS_STALE
-        if self._campaigns.paused or not campaign.active:
-            return Reason.PAUSED
-        if not message.in_foreground or (message.age or 0) > campaign.max_age:
-            return Reason.STALE_TRIGGER
-        refused = _why_not_asked(self._profile, self._status(), campaign)
-        if refused is not None:
-            return refused
-        held = self._why_held(campaign)
-        if held is not None:
-            return held
-        push = self._known_push()
-        return frequency.why_not_yet(self._progress(campaign.id), campaign, push, message.at)
+    def _hold_out(self, situation: Situation) -> None:
+        """The exposure of a user who is shown nothing, at the moment it would have shown."""
+        campaign, now = situation.campaign, self._now
+        held_out = replace(situation.progress, exposed_at=now, arm=HOLDOUT)
+        self._advance(campaign.id, held_out)
+        for kind in (FactKind.EXPOSED, FactKind.HELD_OUT):
+            fact = Fact(
+                id=f"{campaign.id}:{kind.value}",
+                kind=kind,
+                at=now,
+                campaign=campaign.id,
+                version=campaign.version,
+                arm=HOLDOUT,
+                platform=self._platform(),
+            )
+            self._facts.append(fact)
 
-    def _why_held(self, campaign: Campaign) -> Reason | None:
-        """One open offer per user, across devices and campaigns."""
-        for campaign_id, progress in self._profile.progress.items():
-            if frequency.is_on_screen(progress, self._now):
-                return Reason.POPUP_OPEN
-            offer = frequency.open_offer(progress, self._now)
-            if offer is None:
-                continue
-            mine = campaign_id == campaign.id and offer.device == self._message.device
-            return Reason.OFFER_REPEATED if mine else Reason.OFFER_OPEN
-        return None
-
-    def _grant(self, campaign: Campaign) -> None:
-        progress = self._progress(campaign.id)
+    def _grant(self, situation: Situation) -> None:
+        campaign, progress = situation.campaign, situation.progress
+        met = trigger.matching(campaign, situation.profile, self._message)
+        show_after = met.after if met else 0
         granted = Grant(
             serial=progress.granted + 1,
             attempt=progress.spent + 1,
@@ -428,9 +483,10 @@ class _Turn:
             device=self._message.device,
             attempt=granted.attempt,
             version=granted.version,
-            arm=SOFT_ASK,
+            arm=eligibility.arm(situation),
             granted_at=self._now,
-            lease_until=self._now + campaign.lease,
+            lease_until=self._now + show_after + campaign.lease,
+            show_after=show_after,
         )
         if progress.exposed_at is None:
             kind = FactKind.EXPOSED
@@ -443,7 +499,9 @@ class _Turn:
 
     def _offer(self, campaign: Campaign, offer: Offer) -> None:
         self._actions.append(
-            standing.open_deeplink(campaign, offer, self._message, self._profile, self._campaigns)
+            standing.open_deeplink(
+                campaign, offer, self._message, self._profile, self._campaigns, self._now
+            )
         )
 
     # --- the turn's own state ---
@@ -456,7 +514,7 @@ class _Turn:
     ) -> None:
         """Stores the progress, and tells the phone of an offer that it took back."""
         before = self._progress(campaign_id)
-        if self._is_closed(progress):
+        if self._is_test or self._is_closed(campaign_id, progress):
             progress = replace(progress, window=False)
         if progress == before:
             return
@@ -467,8 +525,15 @@ class _Turn:
             self._profile, progress={**self._profile.progress, campaign_id: progress}
         )
 
-    def _is_closed(self, progress: Progress) -> bool:
+    @property
+    def _is_test(self) -> bool:
+        return self._campaigns.is_test(self._profile.user)
+
+    def _is_closed(self, campaign_id: str, progress: Progress) -> bool:
         """Whether the device that was asked, or else the one that acts, is granted already."""
+        campaign = self._campaigns.by_id.get(campaign_id)
+        if campaign is not None and campaign.kind == "popup":
+            return False
         asked = progress.offer.device if progress.offer else self._message.device
         return permission.status_on(self._profile, asked) is PushStatus.GRANTED
 
@@ -514,7 +579,8 @@ def _answer_again(
     actions = tuple(
         action
         for action in standing.open_actions(profile, message, campaigns, now)
-        if known.reason in _OFFERING
+        if isinstance(action, OpenDeeplink)
+        and known.reason in _OFFERING
         and message.in_foreground
         and _granted_by(profile, action.campaign, known.at)
     )
@@ -534,14 +600,6 @@ def _is_open(profile: Profile, campaign_id: str, offer_id: str, now: int) -> boo
 def _is_withdrawn(progress: Progress, offer: Offer) -> bool:
     newest = progress.offer
     return newest is not None and newest.id == offer.id and newest.state is OfferState.WITHDRAWN
-
-
-def _why_not_asked(profile: Profile, status: PushStatus, campaign: Campaign) -> Reason | None:
-    answered = standing.why_answered(status)
-    if answered is not None:
-        return answered
-    subject = Subject(attributes=profile.attributes, push_status=status)
-    return None if campaign.audience(subject) else Reason.NOT_IN_AUDIENCE
 
 
 def _recorded(message: Message) -> Reason:

@@ -1,12 +1,28 @@
 """What a message tells of its device: the permission's snapshot, and the floors that it keeps."""
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from msgspec.structs import replace
 
 from functions.core.model import Device, Message, Profile, Snapshot
 
 MAX_DEVICES = 20
+
+_REGION = re.compile(r"[a-z]{2,8}(?:[-_][a-z]{3,4})*[-_]([a-z]{2})(?![a-z0-9])", re.IGNORECASE)
+
+_CONTEXT = (
+    "platform",
+    "os_version",
+    "api_level",
+    "app_version",
+    "locale",
+    "country",
+    "time_zone",
+    "installed_at",
+)
+"""What a message may tell of its device beside the snapshot."""
 
 
 def with_snapshot(known: Device | None, push: Snapshot, message: Message, now: int) -> Device:
@@ -20,11 +36,48 @@ def with_snapshot(known: Device | None, push: Snapshot, message: Message, now: i
     is_first = known.push.status is None
     is_newer = push.status is not None and (is_first or message.at >= known.push_at)
     newer, older = (push, known.push) if is_newer else (known.push, push)
-    return Device(
+    return replace(
+        known,
         push=_with_floors(newer, older),
         push_at=message.at if is_newer else known.push_at,
         platform=message.platform or known.platform,
     )
+
+
+def with_context(known: Device | None, message: Message) -> Device | None:
+    """The device with what the message tells of it; None where nothing was ever told."""
+    told = {name: value for name in _CONTEXT if (value := getattr(message, name))}
+    if known is None:
+        return Device(**told) if told else None
+    return replace(known, **told)
+
+
+def acting(profile: Profile, message: Message) -> Device:
+    """The device that acts, with what the message tells of it.
+
+    Where no place is told, its country is the region of its locale; that takes no room to keep.
+    """
+    known = profile.devices.get(message.device) or Device()
+    device = with_context(known, message) or known
+    if device.country or not device.locale:
+        return device
+    return replace(device, country=region_of(device.locale))
+
+
+def usual(profile: Profile) -> str:
+    """The device that was offered a popup last, else the one that was heard of last."""
+    offers = [each.offer for each in profile.progress.values() if each.offer is not None]
+    if offers:
+        return max(offers, key=lambda offer: offer.granted_at).device
+    heard = profile.devices
+    return max(heard, key=lambda device: heard[device].push_at, default="")
+
+
+@lru_cache(maxsize=256)
+def region_of(locale: str) -> str:
+    """`GB` of `en-GB`, `en_GB` and `en-GB-u-co-phonebk`; empty where it names none."""
+    found = _REGION.match(locale)
+    return found[1].upper() if found else ""
 
 
 def with_device(profile: Profile, device_id: str, device: Device) -> Mapping[str, Device]:

@@ -1,7 +1,7 @@
 """Attempts and retry windows: how a campaign's progress moves, and when it may ask again.
 
     granted ──Shown──► seen ──Declined, Dismissed, silent for a day──► retry window ──► next
-       │                 └──Approved──► permission answered: settled
+       │                 └──Approved──► permission answered: granted, or denied
        │                         └──still unknown a day later──► retry window
        └──lease over, Suppressed, withdrawn──► unspent
 
@@ -14,15 +14,24 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from functions.core.campaign import Campaign
-from functions.core.model import DAY, Offer, OfferState, Outcome, Progress, Snapshot
+from functions.core.compiled import Attempt, Campaign
+from functions.core.model import (
+    DAY,
+    Offer,
+    OfferState,
+    Outcome,
+    Progress,
+    PushStatus,
+    Seen,
+    Snapshot,
+)
 from functions.core.offers import Grant
 from functions.core.reason import Reason
 
 ANSWER_WITHIN = DAY
 """Shown and silent for so long is a dismissal; approved and still unknown, too."""
 
-SEEN_KEPT = 16
+SEEN_KEPT = 20
 ELSEWHERE_KEPT = 8
 
 _STRENGTH = {
@@ -53,22 +62,54 @@ def is_on_screen(progress: Progress, now: int) -> bool:
 
 
 def why_not_yet(
-    progress: Progress, campaign: Campaign, snapshot: Snapshot | None, at: int
+    progress: Progress, campaign: Campaign, snapshot: Snapshot, asked_at: int | None, at: int
 ) -> Reason | None:
-    """Why the next attempt may not be offered for a value moment at `at`; None: it may."""
-    if progress.settled:
-        return Reason.PERMISSION_SETTLED
+    """Why the next attempt may not be offered for a value moment at `at`; None: it may.
+
+    snapshot: the acting device's, for the floors that it keeps; asked_at: see `Profile`.
+    """
+    if progress.skip_waits:
+        return None
     attempt = campaign.attempt(progress.spent + 1)
-    if attempt is None:
-        return Reason.EXHAUSTED
-    if progress.outcome is Outcome.APPROVED and at < progress.outcome_at + ANSWER_WITHIN:
+    if attempt is None or _is_final(progress, campaign, attempt):
+        return _why_over(progress, campaign, attempt)
+    if is_awaiting_permission(progress, campaign) and at < progress.outcome_at + ANSWER_WITHIN:
         return Reason.AWAITING_PERMISSION
-    if at < _opens_at(progress, campaign, snapshot):
+    if at < opens_at(progress, campaign, snapshot, asked_at):
         return Reason.IN_RETRY_WINDOW
     since = attempt.since
-    if since and progress.since.get(since.event, 0) < since.at_least:
-        return Reason.NO_VALUE_SINCE
-    return None
+    is_due = since is None or progress.since.get(since.key, 0) >= since.at_least
+    return None if is_due else Reason.NO_VALUE_SINCE
+
+
+def opens_at(
+    progress: Progress, campaign: Campaign, snapshot: Snapshot, asked_at: int | None
+) -> int:
+    """When the next attempt may be made: the window's end, and every floor that is told."""
+    window = progress.retry_at
+    if window is None:
+        window = _window_end(progress, campaign) or 0
+    if campaign.kind == "popup":
+        return window
+    told = (snapshot.last_asked_at, snapshot.last_declined_at, asked_at)
+    floors = (floor + campaign.longest_wait for floor in told if floor is not None)
+    return max([window, *floors])
+
+
+def is_awaiting_permission(progress: Progress, campaign: Campaign) -> bool:
+    """Whether an approval led to an OS prompt that was not answered yet."""
+    return (
+        progress.outcome is Outcome.APPROVED
+        and progress.answered is None
+        and campaign.kind == "push"
+    )
+
+
+def with_silence(progress: Progress, campaign: Campaign, at: int) -> Progress:
+    """A popup that was shown and silent for a day was dismissed; perhaps that is forgiven."""
+    if progress.outcome is not Outcome.SHOWN or at < progress.outcome_at + ANSWER_WITHIN:
+        return progress
+    return _forgive(progress, campaign, progress.outcome_of)
 
 
 def grant(progress: Progress, offer: Offer) -> Progress:
@@ -83,6 +124,7 @@ def grant(progress: Progress, offer: Offer) -> Progress:
         offer=offer,
         elsewhere=dict(list(elsewhere.items())[-ELSEWHERE_KEPT:]),
         exposed_at=offer.granted_at if progress.exposed_at is None else progress.exposed_at,
+        skip_waits=False,
     )
 
 
@@ -95,9 +137,9 @@ def report(
     """
     if outcome is Outcome.SUPPRESSED:
         return _release(progress, meant)
-    after = _spend(progress, meant)
+    after = _spend(progress, meant, at)
     if meant.serial >= progress.outcome_of:
-        after = _conclude(after, meant, outcome, at)
+        after = _conclude(after, campaign, meant, outcome, at)
     elif outcome is Outcome.DECLINED:
         after = decline(after, campaign, at)
     return progress if after == progress else _open_window(withdraw(after), campaign)
@@ -119,9 +161,14 @@ def withdraw(progress: Progress) -> Progress:
     return replace(progress, offer=replace(offer, state=OfferState.WITHDRAWN))
 
 
-def settle(progress: Progress, device: str) -> Progress:
-    """The OS answered on a device: an approval that led there needs no second ask."""
-    if progress.outcome is not Outcome.APPROVED or progress.settled:
+def settle(
+    progress: Progress, campaign: Campaign | None, device: str, status: PushStatus, at: int
+) -> Progress:
+    """The OS answered on a device, after an approval that led there.
+
+    campaign: None where it is not live any more; its window then ends with it.
+    """
+    if progress.outcome is not Outcome.APPROVED or progress.answered is status:
         return progress
     offer = progress.offer
     elsewhere = (
@@ -132,38 +179,55 @@ def settle(progress: Progress, device: str) -> Progress:
     )
     if elsewhere:
         return progress
-    return replace(withdraw(progress), settled=True, retry_at=None, window=False)
+    answered_at = max(at, progress.outcome_at)
+    answered = replace(withdraw(progress), answered=status, answered_at=answered_at)
+    if campaign is None:
+        return replace(answered, retry_at=None, window=False)
+    return _open_window(answered, campaign)
 
 
-def count(progress: Progress, event: str, at: int) -> Progress:
+def count(progress: Progress, key: str, at: int) -> Progress:
     """Counts value that was delivered since the last ask; an earlier moment does not count."""
     if not progress.spent or at < _anchor(progress):
         return progress
-    counted = progress.since.get(event, 0) + 1
-    return replace(progress, since={**progress.since, event: counted})
-
-
-def _spend(progress: Progress, meant: Grant) -> Progress:
-    offer = progress.offer
-    if offer is not None and offer.serial == meant.serial:
-        progress = replace(progress, offer=replace(offer, state=OfferState.SHOWN))
-    if is_seen(progress, meant.serial):
-        return progress
-    return replace(
-        progress,
-        attempts=max(progress.attempts + 1, meant.attempt),
-        seen=tuple(sorted((*progress.seen, meant.serial)))[-SEEN_KEPT:],
-    )
+    counted = progress.since.get(key, 0) + 1
+    return replace(progress, since={**progress.since, key: counted})
 
 
 def is_seen(progress: Progress, serial: int) -> bool:
     """Whether some report already said that the offer was seen."""
-    if serial in progress.seen:
+    if any(each.serial == serial for each in progress.seen):
         return True
-    return len(progress.seen) == SEEN_KEPT and serial < progress.seen[0]
+    return len(progress.seen) == SEEN_KEPT and serial < progress.seen[0].serial
 
 
-def _conclude(progress: Progress, meant: Grant, outcome: Outcome, at: int) -> Progress:
+def _spend(progress: Progress, meant: Grant, at: int) -> Progress:
+    offer = progress.offer
+    if offer is not None and offer.serial == meant.serial:
+        progress = replace(progress, offer=replace(offer, state=OfferState.SHOWN))
+    if is_seen(progress, meant.serial):
+        return replace(progress, seen=_seen_earlier(progress.seen, meant.serial, at))
+    return replace(
+        progress,
+        attempts=max(progress.attempts + 1, meant.attempt),
+        seen=tuple(sorted((*progress.seen, Seen(meant.serial, at)), key=_serial))[-SEEN_KEPT:],
+    )
+
+
+def _serial(seen: Seen) -> int:
+    return seen.serial
+
+
+def _seen_earlier(seen: tuple[Seen, ...], serial: int, at: int) -> tuple[Seen, ...]:
+    """Of several reports about one offer, the earliest tells when it was shown."""
+    return tuple(
+        Seen(serial, at) if each.serial == serial and at < each.at else each for each in seen
+    )
+
+
+def _conclude(
+    progress: Progress, campaign: Campaign, meant: Grant, outcome: Outcome, at: int
+) -> Progress:
     known = progress.outcome if meant.serial == progress.outcome_of else None
     if known is not None and _STRENGTH[outcome] < _STRENGTH[known]:
         return progress
@@ -173,15 +237,27 @@ def _conclude(progress: Progress, meant: Grant, outcome: Outcome, at: int) -> Pr
     declined_at = progress.declined_at
     if outcome is Outcome.DECLINED:
         declined_at = max(declined_at or 0, at)
-    return replace(
+    concluded = replace(
         progress,
         outcome=outcome,
         outcome_at=at,
         outcome_of=meant.serial,
         declined_at=declined_at,
-        settled=progress.settled and outcome is known,
+        answered=progress.answered if outcome is known else None,
+        answered_at=progress.answered_at if outcome is known else 0,
+        forgiven=tuple(serial for serial in progress.forgiven if serial != meant.serial),
         since=_since(progress, at),
     )
+    if outcome is not Outcome.DISMISSED:
+        return concluded
+    return _forgive(concluded, campaign, meant.serial)
+
+
+def _forgive(progress: Progress, campaign: Campaign, serial: int) -> Progress:
+    rule = campaign.forgiveness
+    if rule is None or serial in progress.forgiven or len(progress.forgiven) >= rule.at_most:
+        return progress
+    return replace(progress, forgiven=(*progress.forgiven, serial))
 
 
 def _release(progress: Progress, meant: Grant) -> Progress:
@@ -192,19 +268,66 @@ def _release(progress: Progress, meant: Grant) -> Progress:
 
 
 def _open_window(progress: Progress, campaign: Campaign) -> Progress:
-    attempt = campaign.attempt(progress.spent + 1)
-    if attempt is None or progress.settled:
-        return replace(progress, retry_at=None, window=False)
-    return replace(progress, retry_at=_anchor(progress) + attempt.wait, window=True)
+    is_granted = progress.answered is PushStatus.GRANTED
+    end = None if is_granted else _window_end(progress, campaign)
+    return replace(progress, retry_at=end, window=end is not None)
 
 
-def _opens_at(progress: Progress, campaign: Campaign, snapshot: Snapshot | None) -> int:
-    opens_at = progress.retry_at or 0
-    if progress.retry_at is None and progress.spent:
-        opens_at = _anchor(progress) + campaign.attempts[progress.spent].wait
-    floors = (snapshot.last_asked_at, snapshot.last_declined_at) if snapshot else ()
-    floored = (floor + campaign.longest_wait for floor in floors if floor is not None)
-    return max([opens_at, *floored])
+def _window_end(progress: Progress, campaign: Campaign) -> int | None:
+    """When the wait for the next attempt ends; None where nothing is waited for."""
+    if not progress.spent and not progress.forgiven:
+        return None
+    ordinal = progress.spent + 1
+    if progress.outcome is Outcome.SHOWN:
+        # Silence will be a dismissal, and that may be forgiven: its wait counts from Shown.
+        ordinal = _forgive(progress, campaign, progress.outcome_of).spent + 1
+    attempt = campaign.attempt(ordinal)
+    if attempt is None or _is_final(progress, campaign, attempt):
+        return None
+    if campaign.repeats:
+        return _repeat_anchor(progress) + attempt.declined if attempt.declined else None
+    declined_at = progress.declined_at
+    ends = [] if declined_at is None else [declined_at + attempt.declined]
+    if progress.outcome is not None:
+        ends.append(_wait_after_outcome(progress, campaign, attempt))
+    return max(ends, default=None)
+
+
+def _wait_after_outcome(progress: Progress, campaign: Campaign, attempt: Attempt) -> int:
+    if progress.outcome in (Outcome.SHOWN, Outcome.DISMISSED):
+        rule = campaign.forgiveness
+        forgiven = _forgive(progress, campaign, progress.outcome_of).forgiven
+        if rule is not None and progress.outcome_of in forgiven:
+            return progress.outcome_at + rule.wait
+        return progress.outcome_at + attempt.dismissed
+    if progress.answered is PushStatus.DENIED and attempt.denied is not None:
+        return progress.answered_at + attempt.denied
+    if progress.answered is PushStatus.GRANTED:
+        return progress.answered_at + attempt.declined
+    return progress.outcome_at + attempt.declined
+
+
+def _repeat_anchor(progress: Progress) -> int:
+    """The last Shown. A decline that concludes no newer show counts from itself."""
+    shown_at = progress.seen[-1].at if progress.seen else 0
+    if progress.outcome is Outcome.DECLINED and progress.declined_at == progress.outcome_at:
+        return shown_at
+    return max(shown_at, progress.declined_at or 0)
+
+
+def _is_final(progress: Progress, campaign: Campaign, attempt: Attempt | None) -> bool:
+    """Whether the last answer was the last word, however many attempts are left."""
+    if progress.outcome is not Outcome.APPROVED or campaign.repeats:
+        return False
+    if campaign.kind == "popup":
+        return True
+    return progress.answered is PushStatus.DENIED and (attempt is None or attempt.denied is None)
+
+
+def _why_over(progress: Progress, campaign: Campaign, attempt: Attempt | None) -> Reason:
+    if not _is_final(progress, campaign, attempt):
+        return Reason.EXHAUSTED
+    return Reason.ALREADY_APPROVED if campaign.kind == "popup" else Reason.PERMISSION_SETTLED
 
 
 def _since(progress: Progress, at: int) -> Mapping[str, int]:

@@ -60,11 +60,24 @@ class Snapshot(
 class Device(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """One installation, with its own OS-prompt budget. `push_at` dates the snapshot."""
+    """One installation, with its own OS-prompt budget. `push_at` dates the snapshot.
 
-    push: Snapshot
-    push_at: int
+    platform: `ios`, `android` or another name in lower case; empty where none was told.
+    api_level: Android's; told, or derived from the version.
+    locale: as the phone spells it (`en-GB`). country: two capital letters.
+    installed_at: what the app tells in `context.app.installedAt`.
+    """
+
+    push: Snapshot = Snapshot()
+    push_at: int = 0
     platform: str = ""
+    os_version: str = ""
+    api_level: int | None = None
+    app_version: str = ""
+    locale: str = ""
+    country: str = ""
+    time_zone: str = ""
+    installed_at: int | None = None
 
 
 class Attribute(
@@ -79,12 +92,21 @@ class Attribute(
     at: int
 
 
-class History(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """How often, first and last a user sent an event that some campaign refers to."""
+class History(
+    msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """How often, first and last a user sent an event that some campaign refers to.
+
+    times: the newest 20, oldest first; kept where some campaign counts within a window.
+    in_session, session_at: how often since that session began; kept where some campaign asks.
+    """
 
     count: int
     first_at: int
     last_at: int
+    times: tuple[int, ...] = ()
+    in_session: int = 0
+    session_at: int = 0
 
 
 class OfferState(StrEnum):
@@ -99,7 +121,10 @@ class OfferState(StrEnum):
 class Offer(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """A granted popup: a lease on one device until its outcome or `lease_until`."""
+    """A granted popup: a lease on one device until its outcome or `lease_until`.
+
+    show_after: how long the client waits, in the foreground, before it shows it.
+    """
 
     id: str
     serial: int
@@ -109,6 +134,7 @@ class Offer(
     arm: str
     granted_at: int
     lease_until: int
+    show_after: int = 0
     state: OfferState = OfferState.OPEN
 
 
@@ -122,6 +148,13 @@ class Outcome(StrEnum):
     SUPPRESSED = "suppressed"
 
 
+class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """An offer that was seen: its serial, and the earliest time at which a report has it seen."""
+
+    serial: int
+    at: int
+
+
 class Progress(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -129,21 +162,25 @@ class Progress(
 
     granted: offers granted so far, which is the newest offer's serial.
     attempts: asks that are known to have been seen.
-    seen: serials of the seen offers, oldest first, the newest 16.
+    seen: the seen offers by serial, oldest first, the newest 20.
+    forgiven: serials of dismissed offers whose attempt may be made again.
     elsewhere: the newest offer's id of each other device, for outcomes that name no offer.
     outcome, outcome_at, outcome_of: the last seen offer's outcome, when, and its serial.
     declined_at: the latest decline that is known here, of whichever offer.
     retry_at: when the retry window ends; absent without one.
     window: whether a row stands for it in RetryWindows.
-    settled: the OS prompt that the approval led to was answered.
-    since: counts of the events that a retry asks for, since `outcome_at`.
+    answered, answered_at: what the OS prompt that the approval led to was answered, and when.
+    since: counts, by tally, of the events that a retry asks for, since `outcome_at`.
+    arm: from the first exposure on; empty for the one that is shown the popup.
+    skip_waits: a test user's next ask waits for nothing.
     """
 
     exposed_at: int | None = None
     granted: int = 0
     attempts: int = 0
     offer: Offer | None = None
-    seen: tuple[int, ...] = ()
+    seen: tuple[Seen, ...] = ()
+    forgiven: tuple[int, ...] = ()
     elsewhere: Mapping[str, str] = {}
     outcome: Outcome | None = None
     outcome_at: int = 0
@@ -151,13 +188,17 @@ class Progress(
     declined_at: int | None = None
     retry_at: int | None = None
     window: bool = False
-    settled: bool = False
+    answered: PushStatus | None = None
+    answered_at: int = 0
     since: Mapping[str, int] = {}
+    arm: str = ""
+    skip_waits: bool = False
 
     @property
     def spent(self) -> int:
         """Attempts that count as used: a decline that is only told of stands for attempt 1."""
-        return max(self.attempts, 1 if self.declined_at is not None else 0)
+        used = self.attempts - len(self.forgiven)
+        return max(used, 1 if self.declined_at is not None else 0)
 
 
 class Profile(
@@ -165,7 +206,10 @@ class Profile(
 ):
     """All that is known of a user. Maps are never changed in place.
 
+    events: by tally (see `functions.core.history`).
+    session_at: when the newest session began; kept where some campaign asks.
     declined_at: the latest `push_softask_declined_at` that the app told.
+    asked_at: the latest popup of the system in use before, as it was imported.
     seen_at: the last sign of life, kept to the day.
     recent: the ring of messages that changed state (see `functions.core.recent`).
     """
@@ -177,7 +221,9 @@ class Profile(
     devices: Mapping[str, Device] = {}
     events: Mapping[str, History] = {}
     progress: Mapping[str, Progress] = {}
+    session_at: int = 0
     declined_at: int | None = None
+    asked_at: int | None = None
     recent: bytes = b""
 
 
@@ -190,6 +236,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     device: `context.device.id`, else the anonymous id, else "" (the unnamed device).
     declined_at: the reserved trait `push_softask_declined_at`. Like the floors in `push`, it is a
     time that the phone keeps, and may lie ahead of now.
+    properties: the event's own. From `platform` on: what the context tells (see `Device`).
+    verified: whether the sender proved to be the user; only then answers carry attributes.
     """
 
     id: str
@@ -200,27 +248,44 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     age: int | None = None
     event: str = ""
     offer_id: str | None = None
+    properties: Mapping[str, Any] = {}
     traits: Mapping[str, Any] = {}
     declined_at: int | None = None
+    verified: bool = False
     device: str = ""
     platform: str = ""
+    os_version: str = ""
+    api_level: int | None = None
+    app_version: str = ""
     locale: str | None = None
+    country: str = ""
+    time_zone: str = ""
+    installed_at: int | None = None
     in_foreground: bool = True
     push: Snapshot | None = None
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A popup's text in one locale; `decline` is absent where the campaign leaves it out."""
+    """A popup's text in one locale; `decline` is absent where the campaign leaves it out.
+
+    extras: the campaign's own, for the app to read (image, layout).
+    """
 
     locale: str
     title: str
     body: str
     approve: str
     decline: str | None = None
+    extras: Mapping[str, Any] = {}
 
 
 class OpenDeeplink(msgspec.Struct, frozen=True, kw_only=True):
-    """The offer, as the device receives it."""
+    """The offer, as the device receives it.
+
+    on_approve: the permission's route; None for a popup that asks for no permission.
+    show_after: milliseconds that are left of the wait before it is shown.
+    test: for a test user, and kept out of every figure.
+    """
 
     campaign: str
     campaign_version: int
@@ -230,8 +295,10 @@ class OpenDeeplink(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     deeplink: str
     content: Content
-    on_approve: str
+    on_approve: str | None
+    show_after: int
     expires_at: int
+    test: bool = False
 
 
 class Withdraw(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,6 +321,7 @@ class FactKind(StrEnum):
     DECLINED = "declined"
     DISMISSED = "dismissed"
     SUPPRESSED = "suppressed"
+    HELD_OUT = "held_out"
     GRANTED = "granted"
     DENIED = "denied"
     RE_ELIGIBLE = "re_eligible"

@@ -5,8 +5,9 @@ msgspec says what is wrong, but names places by JSON paths without the keys of m
 
 import difflib
 import re
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -15,7 +16,7 @@ from functions.core.errors import CampaignError
 T = TypeVar("T")
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.+?)`")
-_WORD = re.compile(r"^Invalid enum value '(?P<word>.*)'")
+_WORD = re.compile(r"^Invalid enum value '(?P<word>.*)'", re.DOTALL)
 _PLACE = re.compile(r" - at `(?:key` in `)?\$(?P<path>.*)`$")
 _ANY = "..."
 _STEP = re.compile(r"\.([^.\[]+)|\[([0-9]+)\]|\[\.\.\.\]")
@@ -27,73 +28,8 @@ def parse(data: object, kind: type[T]) -> T:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         raise _located(str(error), data, kind) from None
-
-
-def _located(text: str, data: object, kind: type) -> CampaignError:
-    found = _PLACE.search(text)
-    place = _with_keys(_steps(found["path"]), data, kind) if found else ()
-    problem = _PLACE.sub("", text)
-    node = _node(kind, place)
-    unknown, word = _UNKNOWN.match(problem), _WORD.search(problem)
-    if unknown:
-        key, known = unknown["key"], [field.encode_name for field in node.fields]
-        return CampaignError((*place, key), f"unknown key{nearest(key, known)}")
-    if isinstance(node, msgspec.inspect.Metadata) and "regex" in problem:
-        [example] = (node.extra_json_schema or {})["examples"]
-        return CampaignError(place, f"write it as in {example!r}")
-    hint = nearest(word["word"], node.values) if word else ""
-    return CampaignError(place, problem[:1].lower() + problem[1:] + hint)
-
-
-def _steps(path: str) -> tuple[str | int, ...]:
-    return tuple(int(step[2]) if step[2] else (step[1] or _ANY) for step in _STEP.finditer(path))
-
-
-def _with_keys(place: tuple[str | int, ...], data: Any, kind: type) -> tuple[str | int, ...]:
-    """The place with the keys of maps, which msgspec's errors leave out."""
-    named: list[str | int] = []
-    node = msgspec.inspect.type_info(kind)
-    for step in place:
-        node = _child(node, step)
-        key = step if step != _ANY else next(k for k, v in data.items() if _is_wrong(v, node))
-        named.append(key)
-        data = data[key]
-    return tuple(named)
-
-
-def _is_wrong(value: Any, node: Any) -> bool:
-    if isinstance(node, msgspec.inspect.DictType):
-        return not isinstance(value, dict) or any(
-            not isinstance(key, str) or _is_wrong(child, node.value_type)
-            for key, child in value.items()
-        )
-    try:
-        msgspec.convert(value, node.cls)
-    except msgspec.ValidationError:
-        return True
-    return False
-
-
-def _node(kind: Any, place: tuple[str | int, ...]) -> Any:
-    node = msgspec.inspect.type_info(kind)
-    for step in place:
-        node = _child(node, step)
-    return _unwrap(node)
-
-
-def _child(node: Any, step: str | int) -> Any:
-    node = _unwrap(node)
-    if isinstance(node, msgspec.inspect.StructType):
-        return next(field.type for field in node.fields if field.encode_name == step)
-    if isinstance(node, msgspec.inspect.DictType):
-        return node.value_type
-    return node.item_type
-
-
-def _unwrap(node: Any) -> Any:
-    if isinstance(node, msgspec.inspect.UnionType):
-        return next(t for t in node.types if not isinstance(t, msgspec.inspect.NoneType))
-    return node
+    except RecursionError:
+        raise CampaignError((), "nested too deeply") from None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -103,3 +39,93 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if match:
         return f"; did you mean {match[0]!r}?"
     return f"; known here: {', '.join(words)}"
+
+
+def _located(text: str, data: object, kind: Any) -> CampaignError:
+    found = _PLACE.search(text)
+    place, meant = _follow(_steps(found["path"] if found else ""), data, kind)
+    problem = _PLACE.sub("", text)
+    if unknown := _UNKNOWN.match(problem):
+        key, fields = unknown["key"], msgspec.structs.fields(_bare(meant))
+        hint = nearest(key, [field.encode_name for field in fields])
+        return CampaignError((*place, key), f"unknown key{hint}")
+    if "matching regex" in problem:
+        return CampaignError(place, f"write it as in {_example(meant)!r}")
+    word = _WORD.search(problem)
+    hint = nearest(word["word"], get_args(_bare(meant))) if word else ""
+    return CampaignError(place, problem[:1].lower() + problem[1:] + hint)
+
+
+def _steps(path: str) -> tuple[str | int, ...]:
+    return tuple(int(step[2]) if step[2] else (step[1] or _ANY) for step in _STEP.finditer(path))
+
+
+def _follow(
+    steps: tuple[str | int, ...], data: Any, kind: Any
+) -> tuple[tuple[str | int, ...], Any]:
+    """The place, with the keys of maps that msgspec leaves out, and the type that stands there."""
+    place: list[str | int] = []
+    meant = _chosen(kind, data)
+    for step in steps:
+        child = _child(meant, step)
+        key = _wrong_key(data, meant) if step == _ANY else step
+        place.append(key)
+        data = data[key]
+        meant = _chosen(child, data)
+    return tuple(place), meant
+
+
+def _wrong_key(data: Mapping[str, Any], kind: Any) -> str:
+    """The first entry of a map that is not of the map's type."""
+    return next(key for key, value in data.items() if not _fits({key: value}, kind))
+
+
+def _fits(data: object, kind: Any) -> bool:
+    try:
+        msgspec.convert(data, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _child(kind: Any, step: str | int) -> Any:
+    bare = _bare(kind)
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        fields = msgspec.structs.fields(bare)
+        return next(field.type for field in fields if field.encode_name == step)
+    arguments = get_args(bare)
+    if step == _ANY:
+        return arguments[1]
+    return arguments[0] if arguments[-1] is Ellipsis else arguments[int(step)]
+
+
+def _chosen(kind: Any, data: object) -> Any:
+    """The one of a union's types that the data was meant as; every other type as it is."""
+    bare = _bare(kind)
+    if get_origin(bare) not in (Union, UnionType):
+        return kind
+    choices = [each for each in get_args(bare) if each is not NoneType]
+    alike = [each for each in choices if isinstance(data, _built_in(each))]
+    return _chosen(next(iter(alike), choices[0]), data)
+
+
+def _built_in(kind: Any) -> type:
+    """What the YAML or JSON of that type is read as."""
+    bare = _bare(kind)
+    origin = get_origin(bare)
+    if origin is Literal:
+        return str
+    if origin is tuple:
+        return list
+    is_map = origin is not None or issubclass(bare, msgspec.Struct)
+    return dict if is_map else bare
+
+
+def _bare(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def _example(kind: Any) -> str:
+    """Every pattern comes with an example."""
+    [example] = next(each.examples for each in get_args(kind) if getattr(each, "examples", None))
+    return str(example)

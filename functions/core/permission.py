@@ -1,9 +1,18 @@
-"""What a device's snapshot says about the permission, and what an approval would lead to."""
+"""What a device's snapshot says about the permission, and what an approval would lead to.
 
-from enum import StrEnum
+The truth table is `TRUTH_TABLE`, its rows numbered as in `tests/cases/permission/README.md`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
 
 from functions.core.audience import PUSH_STATUS
-from functions.core.model import Profile, PushStatus, Snapshot
+from functions.core.model import DAY, Device, Profile, PushStatus, Snapshot
+from functions.core.reason import Reason
+
+COOL_DOWN = DAY
+"""How long after `last_asked_at` a device waits whose OS prompt was swiped away (row 10)."""
 
 _READS_AS = {
     "unknown": PushStatus.UNKNOWN,
@@ -23,8 +32,7 @@ STATUS_WORDS = ("unknown", "granted", "denied", "notDetermined", "authorized", "
 _OPTED_OUT = -2
 """OneSignal's `notification_types` of a user who opted out in the app; below it, a token error."""
 
-
-_ASKING_SDK = 33
+_ASKING_API = 33
 """Android 13, the first that has a notification permission to ask for."""
 
 
@@ -34,6 +42,268 @@ class Route(StrEnum):
     OS_PROMPT = "os_prompt"
     OPEN_SETTINGS = "open_settings"
     IN_APP_OPT_IN = "in_app_opt_in"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the truth table says of a device.
+
+    row: its number in the table; says: the row in words.
+    reason: why an approval leads nowhere, where `route` is None.
+    cools_down: whether it is asked no earlier than `COOL_DOWN` after it was last asked.
+    """
+
+    row: int
+    says: str
+    route: Route | None = None
+    reason: Reason | None = None
+    cools_down: bool = False
+
+
+class _Kind(Enum):
+    """Platforms, as far as their prompts differ. An unknown API level reads as a recent one."""
+
+    IOS = auto()
+    ANDROID = auto()
+    OLD_ANDROID = auto()
+    OTHER = auto()
+    UNKNOWN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: which devices it speaks of, and what it says of them.
+
+    kind: None for every platform. when: what else the snapshot must say.
+    """
+
+    status: PushStatus
+    kind: _Kind | None
+    standing: Standing
+    when: Callable[[Snapshot], bool] | None = None
+
+    def fits(self, status: PushStatus, kind: _Kind, push: Snapshot) -> bool:
+        """Whether the row speaks of such a device."""
+        if self.status is not status or self.kind not in (kind, None):
+            return False
+        return self.when is None or self.when(push)
+
+
+def _native(word: str) -> Callable[[Snapshot], bool]:
+    return lambda push: (push.status or "").lower() == word
+
+
+def _is_opted_out(push: Snapshot) -> bool:
+    return push.opted_out is True or push.notification_types == _OPTED_OUT
+
+
+def _is_token_in_error(push: Snapshot) -> bool:
+    return push.notification_types is not None and push.notification_types < _OPTED_OUT
+
+
+def _is_built_for_old_android(push: Snapshot) -> bool:
+    return push.target_sdk is not None and push.target_sdk < _ASKING_API
+
+
+def _has_rationale(push: Snapshot) -> bool:
+    return push.rationale is True
+
+
+def _was_asked(push: Snapshot) -> bool:
+    return push.ever_asked is True
+
+
+def _was_never_asked(push: Snapshot) -> bool:
+    return push.ever_asked is False
+
+
+TRUTH_TABLE: tuple[Row, ...] = (
+    Row(
+        PushStatus.GRANTED,
+        None,
+        Standing(
+            row=16,
+            says="granted, but the user opted out in the app",
+            route=Route.IN_APP_OPT_IN,
+        ),
+        _is_opted_out,
+    ),
+    Row(
+        PushStatus.GRANTED,
+        None,
+        Standing(
+            row=17,
+            says="granted, but the push token is in error: register again",
+            reason=Reason.TOKEN_ERROR,
+        ),
+        _is_token_in_error,
+    ),
+    Row(
+        PushStatus.GRANTED,
+        _Kind.IOS,
+        Standing(row=5, says="ephemeral on iOS: granted", reason=Reason.ALREADY_GRANTED),
+        _native("ephemeral"),
+    ),
+    Row(
+        PushStatus.GRANTED,
+        _Kind.IOS,
+        Standing(row=4, says="authorized on iOS", reason=Reason.ALREADY_GRANTED),
+    ),
+    Row(
+        PushStatus.UNKNOWN,
+        _Kind.IOS,
+        Standing(
+            row=2,
+            says="provisional on iOS: the OS prompt is unspent",
+            route=Route.OS_PROMPT,
+        ),
+        _native("provisional"),
+    ),
+    # Row 6, a reinstall, is a new device that was never asked: as row 1.
+    Row(
+        PushStatus.UNKNOWN,
+        _Kind.IOS,
+        Standing(row=1, says="never asked on iOS", route=Route.OS_PROMPT),
+    ),
+    Row(
+        PushStatus.DENIED,
+        _Kind.IOS,
+        Standing(
+            row=3,
+            says="denied on iOS: only the settings can undo it",
+            route=Route.OPEN_SETTINGS,
+        ),
+    ),
+    Row(
+        PushStatus.DENIED,
+        _Kind.OLD_ANDROID,
+        Standing(
+            row=8,
+            says="disabled in the settings of Android 12 or older, which has no OS prompt",
+            route=Route.OPEN_SETTINGS,
+        ),
+    ),
+    Row(
+        PushStatus.GRANTED,
+        _Kind.OLD_ANDROID,
+        Standing(
+            row=7,
+            says="granted on install by Android 12 or older",
+            reason=Reason.ALREADY_GRANTED,
+        ),
+    ),
+    Row(
+        PushStatus.GRANTED,
+        _Kind.ANDROID,
+        Standing(row=14, says="granted on Android", reason=Reason.ALREADY_GRANTED),
+    ),
+    Row(
+        PushStatus.UNKNOWN,
+        _Kind.ANDROID,
+        Standing(
+            row=10,
+            says="the OS prompt was swiped away on Android: nothing is spent",
+            route=Route.OS_PROMPT,
+            cools_down=True,
+        ),
+        _was_asked,
+    ),
+    Row(
+        PushStatus.UNKNOWN,
+        _Kind.ANDROID,
+        Standing(row=9, says="never asked on Android", route=Route.OS_PROMPT),
+    ),
+    # Row 15, granted once and revoked later, reads as rows 11 and 12.
+    # Such an app cannot ask by itself, so what it knows of asking tells nothing: before row 9.
+    Row(
+        PushStatus.DENIED,
+        _Kind.ANDROID,
+        Standing(
+            row=13,
+            says="denied on Android to an app that is built for Android 12 or older",
+            route=Route.OPEN_SETTINGS,
+        ),
+        _is_built_for_old_android,
+    ),
+    Row(
+        PushStatus.DENIED,
+        _Kind.ANDROID,
+        Standing(
+            row=11,
+            says="denied once on Android: the last OS prompt is left",
+            route=Route.OS_PROMPT,
+        ),
+        _has_rationale,
+    ),
+    Row(
+        PushStatus.DENIED,
+        _Kind.ANDROID,
+        Standing(
+            row=9,
+            says="never asked on Android, which reports that as denied",
+            route=Route.OS_PROMPT,
+        ),
+        _was_never_asked,
+    ),
+    Row(
+        PushStatus.DENIED,
+        _Kind.ANDROID,
+        Standing(
+            row=12,
+            says="denied for good on Android: only the settings can undo it",
+            route=Route.OPEN_SETTINGS,
+        ),
+    ),
+    Row(
+        PushStatus.UNKNOWN,
+        _Kind.OTHER,
+        Standing(row=18, says="never asked on another platform", route=Route.OS_PROMPT),
+    ),
+    Row(
+        PushStatus.DENIED,
+        _Kind.OTHER,
+        Standing(
+            row=19,
+            says="denied on another platform, whose settings the app cannot open",
+            reason=Reason.NO_ROUTE,
+        ),
+    ),
+    Row(
+        PushStatus.UNKNOWN,
+        None,
+        Standing(row=20, says="never asked, platform unknown", route=Route.OS_PROMPT),
+    ),
+    Row(
+        PushStatus.GRANTED,
+        None,
+        Standing(
+            row=20,
+            says="granted on another or an unknown platform",
+            reason=Reason.ALREADY_GRANTED,
+        ),
+    ),
+    Row(
+        PushStatus.DENIED,
+        None,
+        Standing(row=20, says="denied, platform unknown", reason=Reason.PERMISSION_DENIED),
+    ),
+)
+"""What an approval leads to; the first row that fits speaks, and the last three fit all."""
+
+
+def look_up(status: PushStatus, device: Device) -> Standing:
+    """What the table says of a device whose permission reads as `status`."""
+    kind = _kind(device)
+    if kind is _Kind.OLD_ANDROID and status is PushStatus.UNKNOWN:
+        status = PushStatus.GRANTED  # on install, whether or not the app ever looked
+    return next(row.standing for row in TRUTH_TABLE if row.fits(status, kind, device.push))
+
+
+def why_not(standing: Standing, *, fallback_to_settings: bool) -> Reason | None:
+    """Why a campaign does not ask there. fallback_to_settings: whether it may open settings."""
+    if standing.route is Route.OPEN_SETTINGS and not fallback_to_settings:
+        return Reason.PERMISSION_DENIED
+    return standing.reason
 
 
 def read_status(word: str | None) -> PushStatus:
@@ -55,19 +325,10 @@ def status_on(profile: Profile, device: str) -> PushStatus:
     return read_status(trait.value if trait else None)
 
 
-def route(status: PushStatus, snapshot: Snapshot | None, platform: str) -> Route | None:
-    """Where an approval leads on a device in this state (FACTS, truth table); None: nowhere."""
-    snapshot = snapshot or Snapshot()
-    if status is PushStatus.UNKNOWN:
-        return Route.OS_PROMPT
-    if status is PushStatus.GRANTED:
-        opted_out = snapshot.opted_out or snapshot.notification_types == _OPTED_OUT
-        return Route.IN_APP_OPT_IN if opted_out else None
-    if platform == "android" and snapshot.rationale and not _is_old_target(snapshot):
-        return Route.OS_PROMPT
-    return Route.OPEN_SETTINGS if platform in ("ios", "android") else None
-
-
-def _is_old_target(snapshot: Snapshot) -> bool:
-    """An app built for Android 12 or older cannot ask by itself."""
-    return snapshot.target_sdk is not None and snapshot.target_sdk < _ASKING_SDK
+def _kind(device: Device) -> _Kind:
+    if device.platform == "ios":
+        return _Kind.IOS
+    if device.platform == "android":
+        is_old = device.api_level is not None and device.api_level < _ASKING_API
+        return _Kind.OLD_ANDROID if is_old else _Kind.ANDROID
+    return _Kind.OTHER if device.platform else _Kind.UNKNOWN

@@ -1,13 +1,13 @@
 """What stands for a device right now, and how it is answered. Reads only."""
 
-from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from msgspec.structs import replace
 
-from functions.core import frequency, offers, permission
-from functions.core.campaign import Campaign, Campaigns
+from functions.core import devices, eligibility, frequency, offers, permission
+from functions.core.compiled import Campaign, Campaigns
+from functions.core.content import filled, in_locale
+from functions.core.deeplinks import is_allowed, with_offer
 from functions.core.model import (
     Action,
-    Content,
     Message,
     Offer,
     OfferState,
@@ -17,21 +17,28 @@ from functions.core.model import (
     PushStatus,
     Withdraw,
 )
+from functions.core.permission import Standing
 from functions.core.reason import Reason
 
 
 def open_actions(
     profile: Profile, message: Message, campaigns: Campaigns, now: int
-) -> tuple[OpenDeeplink, ...]:
-    """The open offer of the asking user and device: one or none. `message` carries the asker."""
+) -> tuple[Action, ...]:
+    """The open offer of the asking user and device, or that it is taken back: one or none.
+
+    `message` carries the asker.
+    """
+    campaigns = campaigns.seen_by(profile.user)
     for campaign_id, progress in profile.progress.items():
         offer = frequency.open_offer(progress, now)
         if offer is None or offer.device != message.device:
             continue
-        if _why_withdrawn(profile, message, campaign_id, campaigns) is None:
-            return (
-                open_deeplink(campaigns.by_id[campaign_id], offer, message, profile, campaigns),
-            )
+        refused = _why_not_served(profile, campaign_id, campaigns, now)
+        if refused is not None:
+            return (Withdraw(offer_id=offer.id, reason=refused.word),)
+        campaign = campaigns.granted(campaign_id, offer.version)
+        if campaign is not None and _why_refused(profile, message, campaign, campaigns) is None:
+            return (open_deeplink(campaign, offer, message, profile, campaigns, now),)
     return ()
 
 
@@ -39,6 +46,7 @@ def check_offer(
     profile: Profile, offer_id: str, message: Message, campaigns: Campaigns, now: int
 ) -> Action:
     """The offer once more if it still stands for the asking device, or why it does not."""
+    campaigns = campaigns.seen_by(profile.user)
     for action in open_actions(profile, message, campaigns, now):
         if action.offer_id == offer_id:
             return action
@@ -48,26 +56,24 @@ def check_offer(
 
 def route_for(profile: Profile, message: Message) -> permission.Route | None:
     """Where an explicit ask (a preference centre) leads on the device, past caps and windows."""
-    known = profile.devices.get(message.device)
-    snapshot = message.push or (known.push if known else None)
-    platform = message.platform or (known.platform if known else "")
-    return permission.route(_asking_status(profile, message), snapshot, platform)
-
-
-def why_answered(status: PushStatus) -> Reason | None:
-    """Why a device is not asked whose permission was answered already."""
-    if status is PushStatus.GRANTED:
-        return Reason.ALREADY_GRANTED
-    return Reason.PERMISSION_DENIED if status is PushStatus.DENIED else None
+    return _standing(profile, message).route
 
 
 def open_deeplink(
-    campaign: Campaign, offer: Offer, message: Message, profile: Profile, campaigns: Campaigns
+    campaign: Campaign,
+    offer: Offer,
+    message: Message,
+    profile: Profile,
+    campaigns: Campaigns,
+    now: int,
 ) -> OpenDeeplink:
-    """The offer as the asking device receives it, in its locale."""
-    attempt = campaign.attempts[min(offer.attempt, len(campaign.attempts)) - 1]
-    locales = campaign.content[attempt.content]
-    route = route_for(profile, message) or permission.Route.OS_PROMPT
+    """The offer as the asking device receives it, in its locale.
+
+    `campaign` is the version under which the offer was granted.
+    """
+    locales = campaign.content[campaign.shown_attempt(offer.attempt).content]
+    device = devices.acting(profile, message)
+    content = in_locale(locales, device.locale or None, campaigns.default_locale)
     return OpenDeeplink(
         campaign=campaign.id,
         campaign_version=offer.version,
@@ -75,22 +81,55 @@ def open_deeplink(
         attempt=offer.attempt,
         arm=offer.arm,
         user_id=profile.user.id,
-        deeplink=_deeplink(campaign.deeplink, offer),
-        content=_in_locale(locales, message.locale, campaigns.default_locale),
-        on_approve=route.value,
+        deeplink=with_offer(campaign.link_for(device.platform), offer),
+        content=filled(content, profile.attributes if message.verified else None),
+        on_approve=_on_approve(campaign, profile, message),
+        show_after=max(0, offer.granted_at + offer.show_after - now),
         expires_at=offer.lease_until,
+        test=campaigns.is_test(profile.user),
     )
 
 
-def _why_withdrawn(
-    profile: Profile, message: Message, campaign_id: str, campaigns: Campaigns
+def _on_approve(campaign: Campaign, profile: Profile, message: Message) -> str | None:
+    if campaign.kind == "popup":
+        return None
+    route = _standing(profile, message).route
+    return (route or permission.Route.OS_PROMPT).value
+
+
+def _standing(profile: Profile, message: Message) -> Standing:
+    """What the truth table says of the asking device, with what the message tells of it."""
+    device = devices.acting(profile, message)
+    if message.push is None:
+        return permission.look_up(permission.status_on(profile, message.device), device)
+    told = replace(device, push=message.push)
+    return permission.look_up(_asking_status(profile, message), told)
+
+
+def _why_not_served(
+    profile: Profile, campaign_id: str, campaigns: Campaigns, now: int
 ) -> Reason | None:
+    """Campaigns that could not be refreshed tell nothing, not even of a pause."""
+    if not campaigns.fresh:
+        return None
+    is_test = campaigns.is_test(profile.user)
+    live = campaigns.by_id.get(campaign_id)
+    return eligibility.why_not_served(live, campaigns, now, is_test=is_test)
+
+
+def _why_refused(
+    profile: Profile, message: Message, campaign: Campaign, campaigns: Campaigns
+) -> Reason | None:
+    """Why an open offer is not answered to this device now."""
     if not campaigns.fresh:
         return Reason.CAMPAIGNS_STALE
-    campaign = campaigns.by_id.get(campaign_id)
-    if campaign is None or campaigns.paused or not campaign.active:
-        return Reason.PAUSED
-    return why_answered(_asking_status(profile, message))
+    link = campaign.link_for(devices.acting(profile, message).platform)
+    if not is_allowed(link, campaigns.settings.deeplinks):
+        return Reason.DEEPLINK_REFUSED
+    if campaign.kind == "popup":
+        return None
+    fallback = campaign.fallback_to_settings
+    return permission.why_not(_standing(profile, message), fallback_to_settings=fallback)
 
 
 def _why_not_standing(
@@ -106,8 +145,11 @@ def _why_not_standing(
         newest = progress.offer
         if newest is None or newest.serial != meant.serial:
             return Reason.LAPSED
-        withdrawn = _why_withdrawn(profile, message, campaign_id, campaigns)
-        return _why_not_open(newest, now) or withdrawn or Reason.OFFER_OPEN
+        gone = _why_not_open(newest, now) or _why_not_served(profile, campaign_id, campaigns, now)
+        campaign = campaigns.granted(campaign_id, newest.version)
+        if gone is not None or campaign is None:
+            return gone or Reason.PAUSED
+        return _why_refused(profile, message, campaign, campaigns) or Reason.OFFER_OPEN
     return Reason.UNKNOWN_OFFER
 
 
@@ -123,20 +165,3 @@ def _asking_status(profile: Profile, message: Message) -> PushStatus:
     if message.push is not None and message.push.status is not None:
         return permission.read_status(message.push.status)
     return permission.status_on(profile, message.device)
-
-
-def _deeplink(link: str, offer: Offer) -> str:
-    """The offer's id and attempt in the query; never the user's id: any app may claim a scheme."""
-    parts = urlsplit(link)
-    query = urlencode({"offerId": offer.id, "attempt": offer.attempt})
-    return urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query))
-
-
-def _in_locale(locales: Mapping[str, Content], wanted: str | None, default: str) -> Content:
-    """zh-Hant-TW, else zh-Hant, else zh, else the default (RFC 4647, lookup)."""
-    tag = (wanted or "").lower().replace("_", "-")
-    while tag:
-        if tag in locales:
-            return locales[tag]
-        tag = tag.rpartition("-")[0]
-    return locales[default.lower()]

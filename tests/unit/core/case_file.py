@@ -20,6 +20,8 @@ class Expect(_Strict, frozen=True, kw_only=True, rename="camel"):
     reason: str | None = None
     attempt: int | None = None
     title: str | None = None
+    on_approve: str | None = None
+    show_after: str | None = None
     offer: str | None = None
     withdraws: str | None = None
     because: str | None = None
@@ -32,7 +34,7 @@ class Step(_Strict, frozen=True, kw_only=True, rename="camel"):
     """One call, or several that arrive together or in any order."""
 
     after: str = "0s"
-    campaigns: Literal["fresh", "stale", "paused"] | None = None
+    campaigns: Literal["fresh", "stale", "paused", "edited"] | None = None
 
     track: str | None = None
     identify: Mapping[str, Any] | None = None
@@ -52,6 +54,9 @@ class Step(_Strict, frozen=True, kw_only=True, rename="camel"):
     age: str | None = None
     background: bool = False
     push: Mapping[str, Any] | None = None
+    properties: Mapping[str, Any] = {}
+    platform: str = "ios"
+    api_level: int | None = None
     expect: Expect | None = None
 
 
@@ -63,6 +68,8 @@ class Case(_Strict, frozen=True, kw_only=True, rename="camel"):
     rows: tuple[int, ...] = ()
     changes: Mapping[str, Any] = {}
     also: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any] = {}
+    edited: Mapping[str, Any] = {}
 
     def name(self, topic: str) -> str:
         """What the test is called: the rows of the failure catalogue, then the sentence."""

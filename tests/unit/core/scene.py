@@ -14,13 +14,14 @@ from msgspec.structs import replace
 from cli.campaigns import read_package
 from functions.core.campaign import (
     CampaignFile,
-    Campaigns,
     Package,
     Published,
-    compile_all,
-    compile_package,
+    SettingsFile,
     parse_campaign,
+    parse_settings,
 )
+from functions.core.compiled import Campaigns
+from functions.core.compiling import compile_all, compile_package
 from functions.core.decision import Decision, decide, new_profile
 from functions.core.model import (
     Message,
@@ -64,10 +65,14 @@ def shipped_file(**changes: Any) -> CampaignFile:
     return parse_campaign({**msgspec.to_builtins(file), **changes})
 
 
-def campaigns_of(*files: CampaignFile, paused: bool = False) -> Campaigns:
-    """Those campaign files under the shipped settings."""
-    settings = msgspec.structs.replace(shipped_package().settings, paused=paused)
-    return compile_all(settings, [Published(file) for file in files])
+def settings_with(**changes: Any) -> SettingsFile:
+    """The shipped settings, with other values under some keys."""
+    return parse_settings({**msgspec.to_builtins(shipped_package().settings), **changes})
+
+
+def campaigns_of(*files: CampaignFile, settings: Mapping[str, Any] | None = None) -> Campaigns:
+    """Those campaign files, under the shipped settings with some changes."""
+    return compile_all(settings_with(**(settings or {})), [Published(file) for file in files])
 
 
 class Scene:

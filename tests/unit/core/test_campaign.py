@@ -6,20 +6,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.core.campaign import (
-    Campaigns,
-    Package,
-    Published,
-    compile_all,
-    compile_package,
-    milliseconds,
-    parse_campaign,
-    parse_settings,
-)
+from functions.core.campaign import Package, Published, milliseconds, parse_campaign, parse_settings
+from functions.core.compiled import Campaigns
+from functions.core.compiling import compile_all, compile_package
 from functions.core.errors import CampaignError, spell
 from functions.core.model import DAY, HOUR, MINUTE, SECOND, Outcome
 from functions.core.reason import Reason
-from tests.unit.core.scene import campaigns_of, shipped, shipped_file, shipped_package
+from tests.unit.core.scene import (
+    campaigns_of,
+    settings_with,
+    shipped,
+    shipped_file,
+    shipped_package,
+)
 
 SETTINGS = {"deeplinks": {"schemes": ["yourapp"]}}
 
@@ -38,12 +37,12 @@ def refusal(data: object) -> CampaignError:
 def test_the_shipped_campaign_is_the_recipe() -> None:
     campaign = shipped().by_id["push-softask"]
 
-    assert campaign.triggers == {"ValueMomentReached"}
+    assert set(campaign.triggers) == {"ValueMomentReached"}
     assert [attempt.content for attempt in campaign.attempts] == ["first", "retry"]
-    assert [attempt.wait for attempt in campaign.attempts] == [0, 1_209_600 * SECOND]
-    assert campaign.deeplink == "yourapp://popup/push-softask"
+    assert [attempt.declined for attempt in campaign.attempts] == [0, 1_209_600 * SECOND]
+    assert campaign.link_for("ios") == "yourapp://popup/push-softask"
     assert (campaign.lease, campaign.max_age) == (10 * MINUTE, MINUTE)
-    assert campaign.active
+    assert campaign.status == "active"
     assert campaign.content["first"]["en"].title == "Get daily streak reminders?"
     assert campaign.content["first"]["en"].approve == "Yes, notify me"
     assert campaign.content["first"]["en"].decline == "Not now"
@@ -74,7 +73,7 @@ COPY = {"title": "t", "body": "b", "approve": "y"}
     ("changes", "place", "problem"),
     [
         ({"triger": {}}, "triger", "unknown key; did you mean 'trigger'?"),
-        ({"xyz": 1}, "xyz", "unknown key; known here: id, status, priority"),
+        ({"xyz": 1}, "xyz", "unknown key; known here: id, kind, status, priority"),
         ({"trigger": {"any": [{"evnt": "E"}]}}, "trigger.any[0].evnt", "did you mean 'event'?"),
         ({"trigger": {"any": []}}, "trigger.any", "length >= 1"),
         ({"trigger": {"any": [{"event": 5}]}}, "trigger.any[0].event", "expected `str`"),
@@ -86,13 +85,97 @@ COPY = {"title": "t", "body": "b", "approve": "y"}
         ({"audience": {"attribute": "a", "greater": 1}}, "audience.greater", "unknown key"),
         ({"audience": {"attribute": "a", "gt": "1"}}, "audience.gt", "expected `int"),
         ({"status": "activ"}, "status", "invalid enum value 'activ'; did you mean 'active'?"),
-        ({"status": "on"}, "status", "'on'; known here: active, draft, ended, paused"),
+        ({"status": "on"}, "status", "'on'; known here: draft, active, paused, ended"),
         ({"id": "Push"}, "id", "write it as in 'push-softask'"),
         ({"id": "push\n"}, "id", "write it as in"),
         ({"offer": {"lease": "10x"}}, "offer.lease", "write it as in '14d'"),
         ({"offer": {"lease": "10m\n"}}, "offer.lease", "write it as in"),
         ({"offer": {"lease": 10}}, "offer.lease", "expected `str`"),
-        ({"permission": {"fallback_to_settings": True}}, "permission.fallback_to_settings", ""),
+        ({"permission": {"fallback_to_settings": "yes"}}, "permission.fallback_to_settings", ""),
+        ({"repeat": {"gap": "1d"}}, "attempts", "either attempts, or repeat"),
+        ({"attempts": None}, "attempts", "either attempts, or repeat"),
+        ({"attempts": None, "repeat": {}}, "repeat", "no content 'default'"),
+        ({"repeat": {"at_most": 10_000}}, "repeat.at_most", "<= 9999"),
+        (
+            {"trigger": {"any": [{"event": "E", "every": 2, "on": [1]}]}},
+            "trigger.any[0].on",
+            "every",
+        ),
+        (
+            {"trigger": {"any": [{"event": "E", "per": "session"}]}},
+            "trigger.any[0].per",
+            "every or",
+        ),
+        (
+            {"trigger": {"any": [{"event": "E", "where": {}}]}},
+            "trigger.any[0].where",
+            "exactly one",
+        ),
+        (
+            {"trigger": {"any": [{"event": "E"}], "unless": [{"event": "F"}]}},
+            "trigger.unless[0]",
+            "missing required field `within`",
+        ),
+        ({"caps": [{"at_most": 1}]}, "caps[0]", "either per"),
+        ({"caps": [{"at_most": 1, "per": "day", "within": "1d"}]}, "caps[0]", "either per"),
+        ({"caps": [{"at_most": 1, "per": "dya"}]}, "caps[0].per", "did you mean 'day'?"),
+        ({"caps": [{"at_most": 21, "per": "day"}]}, "caps[0].at_most", "<= 20"),
+        ({"dismissed": {}}, "dismissed", "either as: declined"),
+        ({"dismissed": {"as": "declined", "wait": "1d", "at_most": 1}}, "dismissed", "either as"),
+        ({"dismissed": {"wait": "1d"}}, "dismissed", "wait and at_most together"),
+        (
+            {"schedule": {"starts_at": "2026-13-01"}},
+            "schedule.starts_at",
+            "no date of the calendar",
+        ),
+        ({"schedule": {"starts_at": "soon"}}, "schedule.starts_at", "write it as in '2026-11-21"),
+        (
+            {"schedule": {"starts_at": "2026-11-21", "ends_at": "2026-11-21"}},
+            "schedule.ends_at",
+            "after starts_at",
+        ),
+        ({"rollout": 101}, "rollout", "<= 100"),
+        (
+            {"experiment": {"salt": "s", "arms": {"soft_ask": 0, "holdout": 0}}},
+            "experiment.arms",
+            "weight above 0",
+        ),
+        ({"action": {"deeplink": {"ios": "yourapp://a"}}}, "action.deeplink", "`default`"),
+        (
+            {"action": {"deeplink": {"default": "yourapp://a", "ios": "javascript:x"}}},
+            "action.deeplink.ios",
+            "",
+        ),
+        (
+            {
+                "content": {
+                    "first": {"en": {**COPY, "title": "Hi {{ name }}"}},
+                    "retry": {"en": COPY},
+                }
+            },
+            "content.first.en.title",
+            "default",
+        ),
+        (
+            {"attempts": [{"content": "first"}, {"content": "retry", "wait": {"denied": "1d"}}]},
+            "attempts[1].wait",
+            "missing required field `declined`",
+        ),
+        (
+            {
+                "attempts": [
+                    {"content": "first"},
+                    {"content": "retry", "wait": "1d", "since": {"event": "E", "where": {}}},
+                ]
+            },
+            "attempts[1].since.where",
+            "exactly one",
+        ),
+        (
+            {"attempts": [{"content": "first", "audience": {"attribute": "a"}}]},
+            "attempts[0].audience",
+            "",
+        ),
         (
             {"content": {"first": {"en": {**COPY, "titel": "t"}}, "retry": {"en": COPY}}},
             "content.first.en.titel",
@@ -269,7 +352,81 @@ def test_reasons_are_spelt_in_lower_case_and_never_renumbered() -> None:
         "IN_RETRY_WINDOW": 42,
         "NO_VALUE_SINCE": 43,
         "EXHAUSTED": 44,
+        "DRAFT": 45,
+        "ENDED": 46,
+        "NOT_STARTED": 47,
+        "TRIGGER_NOT_MET": 48,
+        "CALLED_OFF": 49,
+        "NOT_IN_ROLLOUT": 50,
+        "FREQUENCY_CAP": 51,
+        "GLOBAL_CAP": 52,
+        "COOLING_DOWN": 53,
+        "NO_ROUTE": 54,
+        "TOKEN_ERROR": 55,
+        "HELD_OUT": 56,
+        "ALREADY_APPROVED": 57,
+        "DEEPLINK_REFUSED": 58,
+        "ATTEMPT_NOT_FOR_USER": 59,
+        "GUARDED": 60,
         "LAPSED": 64,
         "WITHDRAWN": 65,
         "NEWER": 255,
     }
+
+
+# --- together ---
+
+
+def test_events_may_be_remembered_before_a_campaign_refers_to_them() -> None:
+    five = {"property": "stars", "is": 5}
+    remember = ["Opened", {"event": "Lesson", "where": five, "times": True}]
+
+    campaigns = campaigns_of(shipped_file(), settings={"remember": remember})
+
+    assert campaigns.refers_to("Opened")
+    assert not campaigns.refers_to("SessionStarted")
+    [lesson] = campaigns.tallies["Lesson"]
+    assert lesson.times
+    assert lesson.matches is not None
+    assert lesson.matches({"stars": 5})
+    with pytest.raises(CampaignError) as caught:
+        campaigns_of(settings={"remember": [{"event": "Lesson", "where": {}}]})
+    assert spell(caught.value.place) == "remember[0].where"
+
+
+def test_several_needs_of_one_history_are_one_tally() -> None:
+    often = {"event": "Lesson", "count": {"gte": 3}}
+    lately = {**often, "within": "1d"}
+
+    campaigns = campaigns_of(shipped_file(audience={"all": [often, lately]}))
+
+    [lesson] = campaigns.tallies["Lesson"]
+    assert (lesson.times, lesson.session, lesson.matches) == (True, False, None)
+
+
+def test_a_caps_session_is_kept_where_some_campaign_counts_in_sessions() -> None:
+    caps = [{"at_most": 1, "per": "session"}]
+
+    assert campaigns_of(shipped_file(caps=caps)).refers_to("SessionStarted")
+    own = {"caps": caps, "session_event": "Opened"}
+    assert campaigns_of(shipped_file(), settings=own).refers_to("Opened")
+    assert not campaigns_of(shipped_file()).refers_to("SessionStarted")
+
+
+def test_outcomes_of_other_campaigns_before_are_no_concern() -> None:
+    before = Published(shipped_file(id="other", outcomes={"shown": "OtherShown"}))
+    live = Published(shipped_file(), 1)
+
+    campaigns = compile_all(settings_with(), [live], previous=[before])
+
+    assert "OtherShown" not in campaigns.outcomes
+    assert campaigns.granted("other", 0) is not None
+    assert campaigns.granted("push-softask", 7) is campaigns.by_id["push-softask"]
+    assert campaigns.granted("nobody", 0) is None
+
+
+def test_an_offer_lives_at_most_for_its_lease_after_the_longest_delay() -> None:
+    events = [{"event": "E", "after": "5m"}, {"event": "F"}]
+    [campaign] = campaigns_of(shipped_file(trigger={"any": events})).by_id.values()
+
+    assert campaign.longest_life == 15 * MINUTE

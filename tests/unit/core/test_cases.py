@@ -7,7 +7,9 @@ import msgspec
 import pytest
 
 from functions.core import standing
-from functions.core.campaign import Campaigns
+from functions.core.campaign import Published
+from functions.core.compiled import Campaigns
+from functions.core.compiling import compile_all
 from functions.core.decision import Decision, Fold, decide, fold, new_profile
 from functions.core.model import (
     Action,
@@ -27,8 +29,8 @@ from tests.unit.core.scene import (
     ROOT,
     START,
     campaigns_of,
+    settings_with,
     settled_state,
-    shipped,
     shipped_file,
 )
 
@@ -39,6 +41,7 @@ DECLINED_AT = "push_softask_declined_at"
 NAMES = {
     "status": "status",
     "promptsUsed": "prompts_used",
+    "everAsked": "ever_asked",
     "lastAskedAt": "last_asked_at",
     "lastDeclinedAt": "last_declined_at",
 }
@@ -52,7 +55,7 @@ Answer = Decision | Fold | tuple[Action, ...]
 def test_case(topic: str, case: Case) -> None:
     ends = []
     for steps in case.orders():
-        player = Player(_campaigns(case))
+        player = Player(case)
         for number, step in enumerate(steps, start=1):
             player.play(step, f"{topic}: {case.sentence} Step {number}: {step}")
         ends.append({user: settled_state(each) for user, each in player.profiles.items()})
@@ -67,20 +70,31 @@ def test_every_case_says_one_sentence() -> None:
 
 
 def _campaigns(case: Case) -> Campaigns:
-    if not case.changes and case.also is None:
-        return shipped()
     files = [shipped_file(**case.changes)]
     if case.also is not None:
         files.append(shipped_file(**case.also))
-    return campaigns_of(*files)
+    return campaigns_of(*files, settings=case.settings)
+
+
+def _edited(case: Case) -> Campaigns:
+    """Version 1 of the campaign, which replaced version 0 a moment ago."""
+    before = Published(shipped_file(**case.changes))
+    after = Published(shipped_file(**{**case.changes, **case.edited}), 1)
+    return compile_all(settings_with(**case.settings), [after], previous=[before])
 
 
 class Player:
     """Plays the steps of one case and holds each answer against what is expected of it."""
 
-    def __init__(self, campaigns: Campaigns) -> None:
-        paused = campaigns_of(shipped_file(), paused=True)
-        self._states = {"fresh": campaigns, "stale": campaigns.stale(), "paused": paused}
+    def __init__(self, case: Case) -> None:
+        campaigns = _campaigns(case)
+        paused = campaigns_of(shipped_file(), settings={"paused": True})
+        self._states = {
+            "fresh": campaigns,
+            "stale": campaigns.stale(),
+            "paused": paused,
+            "edited": _edited(case),
+        }
         self._campaigns = campaigns
         self._now = START
         self._sent = 0
@@ -137,7 +151,9 @@ class Player:
             traits=traits,
             declined_at=None if told is None else self._ago(told),
             device=step.device,
-            platform="ios",
+            properties=step.properties,
+            platform=step.platform,
+            api_level=step.api_level,
             locale=step.locale,
             in_foreground=not step.background,
             push=self._snapshot(step.push),
@@ -178,6 +194,9 @@ class Player:
         for offer in offered:
             assert expect.attempt in (None, offer.attempt), where
             assert expect.title in (None, offer.content.title), where
+            assert expect.on_approve in (None, offer.on_approve), where
+            if expect.show_after is not None:
+                assert offer.show_after == span(expect.show_after), where
             known = self._offers.get(expect.offer or "")
             assert expect.offer is None or known == offer.offer_id, where
 

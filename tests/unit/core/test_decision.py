@@ -6,20 +6,25 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from functions.core import attributes, devices
-from functions.core.campaign import Published, compile_all
+from functions.core.campaign import Published
+from functions.core.compiling import compile_all
 from functions.core.decision import Verdict, decide, fold, matters, new_profile
 from functions.core.model import (
     DAY,
     HOUR,
     MINUTE,
+    Attribute,
     Fact,
     FactKind,
     OfferState,
     OpenDeeplink,
     Outcome,
     Profile,
+    PushStatus,
+    Seen,
     Snapshot,
     User,
     Withdraw,
@@ -226,7 +231,7 @@ def test_an_unnamed_device_is_a_device_of_its_own() -> None:
     assert scene.value(device="").reason is Reason.OFFER_REPEATED
     assert scene.value(device="phone").reason is Reason.OFFER_OPEN
     assert scene.report(Outcome.SHOWN, device="").reason is Reason.SHOWN
-    assert scene.progress.seen == (1,)
+    assert scene.progress.seen == (Seen(1, START),)
     assert offer.attempt == 1
 
 
@@ -244,7 +249,7 @@ def test_an_unnamed_devices_answer_settles_the_approval() -> None:
 
     scene.identify({"push_permission_status": "granted"}, device="")
 
-    assert scene.progress.settled
+    assert scene.progress.answered is PushStatus.GRANTED
 
 
 # --- the offer ---
@@ -282,7 +287,7 @@ def test_a_report_that_is_no_news_settles_nothing() -> None:
     scene.identify({"push_permission_status": "granted"}, device="tablet")
 
     assert scene.report(Outcome.SHOWN, offer, device="phone").reason is Reason.NO_TRANSITION
-    assert not scene.progress.settled
+    assert scene.progress.answered is None
 
 
 def test_the_reason_remembered_is_the_offers_where_several_campaigns_speak() -> None:
@@ -319,7 +324,7 @@ def test_an_offer_keeps_the_version_that_granted_it() -> None:
 def test_row_38_a_campaign_that_is_not_active_grants_nothing(status: str) -> None:
     scene = Scene(campaigns_of(shipped_file(status=status)))
 
-    assert scene.value().reason is Reason.PAUSED
+    assert scene.value().reason.word == status
     assert scene.profile.events[VALUE].count == 1
 
 
@@ -719,3 +724,24 @@ def test_a_new_profile_knows_nothing() -> None:
     user = User("anonymous", "a1")
 
     assert new_profile(user, START) == Profile(user=user, first_seen_at=START, seen_at=START)
+
+
+def test_an_answer_to_the_os_prompt_settles_no_other_popup() -> None:
+    scene = Scene(campaigns_of(shipped_file(kind="popup", audience=None)))
+    offer = scene.offered()
+    scene.report(Outcome.APPROVED, offer)
+    before = scene.progress
+
+    scene.track("PushPermissionChanged", push=Snapshot(status="denied"))
+
+    assert scene.progress == before
+
+
+def test_what_was_imported_becomes_the_apps_own_when_the_app_tells_the_same() -> None:
+    scene = Scene()
+    imported = {"plan": Attribute("pro", -1)}
+    scene.profile = replace(scene.profile, attributes=imported)
+
+    scene.identify({"plan": "pro"})
+
+    assert scene.profile.attributes == {"plan": Attribute("pro", START)}

@@ -4,7 +4,16 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core import frequency
-from functions.core.model import DAY, Offer, OfferState, Outcome, Progress, Snapshot
+from functions.core.model import (
+    DAY,
+    Offer,
+    OfferState,
+    Outcome,
+    Progress,
+    PushStatus,
+    Seen,
+    Snapshot,
+)
 from functions.core.offers import Grant
 from functions.core.reason import Reason
 from tests.unit.core.scene import CAMPAIGN, START, campaigns_of, shipped, shipped_file
@@ -36,6 +45,10 @@ def shown(progress: Progress, serial: int, at: int = START) -> Progress:
     return frequency.report(progress, TEN_TIMES, grant(serial), Outcome.SHOWN, at)
 
 
+def why_not_yet(progress: Progress, snapshot: Snapshot, at: int) -> Reason | None:
+    return frequency.why_not_yet(progress, SOFTASK, snapshot, None, at)
+
+
 def test_an_offer_counts_as_seen_once() -> None:
     progress = frequency.grant(Progress(), offer(1))
 
@@ -47,14 +60,14 @@ def test_an_offer_counts_as_seen_once() -> None:
     assert shown(once, 1, START + 5).attempts == 1
 
 
-def test_row_60_seen_offers_count_once_though_only_the_newest_sixteen_are_listed() -> None:
+def test_row_60_seen_offers_count_once_though_only_the_newest_twenty_are_listed() -> None:
     progress = Progress()
-    for serial in range(1, 21):
+    for serial in range(1, 25):
         progress = shown(frequency.grant(progress, offer(serial)), serial)
 
-    assert progress.attempts == 20
-    assert progress.seen == tuple(range(5, 21))
-    assert shown(progress, 1).attempts == 20
+    assert progress.attempts == 24
+    assert progress.seen == tuple(Seen(serial, START) for serial in range(5, 25))
+    assert shown(progress, 1).attempts == 24
     assert frequency.is_seen(progress, 4)
 
 
@@ -142,44 +155,56 @@ def test_counts_begin_anew_when_the_last_ask_moves_forward() -> None:
     assert earlier.since == {"E": 1}
 
 
-def test_an_answer_settles_an_approval_once_and_nothing_else() -> None:
+def approved(at: int = START, device: str = "phone") -> Progress:
+    progress = frequency.grant(Progress(), offer(1, device=device))
+    return frequency.report(progress, SOFTASK, grant(1), Outcome.APPROVED, at)
+
+
+def settle(progress: Progress, status: PushStatus, device: str = "phone") -> Progress:
+    return frequency.settle(progress, SOFTASK, device, status, START)
+
+
+ANSWERS = [PushStatus.GRANTED, PushStatus.DENIED]
+
+
+@pytest.mark.parametrize("status", ANSWERS)
+def test_an_answer_settles_an_approval_once_and_nothing_else(status: PushStatus) -> None:
     progress = frequency.grant(Progress(), offer(1))
-    assert frequency.settle(progress, "phone") is progress
-    approved = frequency.report(progress, SOFTASK, grant(1), Outcome.APPROVED, START)
-    assert approved.retry_at == START + 14 * DAY
+    assert settle(progress, status) is progress
+    assert approved().retry_at == START + 14 * DAY
 
-    settled = frequency.settle(approved, "phone")
+    settled = settle(approved(), status)
 
-    assert (settled.settled, settled.retry_at, settled.window) == (True, None, False)
-    assert frequency.settle(settled, "phone") is settled
-    assert frequency.settle(approved, "tablet") is approved
+    assert (settled.answered, settled.retry_at, settled.window) == (status, None, False)
+    assert settle(settled, status) is settled
+    assert settle(approved(), status, device="tablet") == approved()
 
 
 def test_the_unnamed_device_may_be_any() -> None:
-    progress = frequency.grant(Progress(), offer(1, device=""))
-    approved = frequency.report(progress, SOFTASK, grant(1), Outcome.APPROVED, START)
+    assert settle(approved(device=""), PushStatus.DENIED).answered is PushStatus.DENIED
 
-    assert frequency.settle(approved, "phone").settled
+
+def test_an_answer_whose_campaign_is_gone_ends_its_window() -> None:
+    settled = frequency.settle(approved(), None, "phone", PushStatus.DENIED, START)
+
+    assert (settled.answered, settled.retry_at, settled.window) == (PushStatus.DENIED, None, False)
 
 
 def test_an_approval_told_again_stays_settled() -> None:
-    progress = frequency.grant(Progress(), offer(1))
-    approved = frequency.report(progress, SOFTASK, grant(1), Outcome.APPROVED, START + 9)
-    settled = frequency.settle(approved, "phone")
+    settled = settle(approved(START + 9), PushStatus.DENIED)
 
     earlier = frequency.report(settled, SOFTASK, grant(1), Outcome.APPROVED, START + 5)
 
-    assert (earlier.outcome_at, earlier.settled, earlier.retry_at) == (START + 5, True, None)
+    assert earlier.outcome_at == START + 5
+    assert (earlier.answered, earlier.retry_at) == (PushStatus.DENIED, None)
 
 
 def test_a_decline_of_the_same_popup_unsettles_its_approval() -> None:
-    progress = frequency.grant(Progress(), offer(1))
-    approved = frequency.report(progress, SOFTASK, grant(1), Outcome.APPROVED, START)
-    settled = frequency.settle(approved, "phone")
+    settled = settle(approved(), PushStatus.DENIED)
 
     declined = frequency.report(settled, SOFTASK, grant(1), Outcome.DECLINED, START + 5)
 
-    assert (declined.settled, declined.retry_at) == (False, START + 5 + 14 * DAY)
+    assert (declined.answered, declined.retry_at) == (None, START + 5 + 14 * DAY)
 
 
 def test_the_window_counts_from_the_last_ask_though_an_earlier_one_was_declined() -> None:
@@ -194,16 +219,11 @@ def test_the_window_counts_from_the_last_ask_though_an_earlier_one_was_declined(
     assert (dismissed.declined_at, dismissed.retry_at) == (START, START + 4 * DAY)
 
 
-def test_a_settled_approval_opens_no_window_when_a_decline_is_told() -> None:
-    approved = frequency.report(
-        frequency.grant(Progress(), offer(1)), SOFTASK, grant(1), Outcome.APPROVED, START
-    )
-
-    told = frequency.decline(frequency.settle(approved, "phone"), SOFTASK, START + DAY)
+def test_a_denied_approval_opens_no_window_when_a_decline_is_told() -> None:
+    told = frequency.decline(settle(approved(), PushStatus.DENIED), SOFTASK, START + DAY)
 
     assert (told.declined_at, told.retry_at, told.window) == (START + DAY, None, False)
-    reason = frequency.why_not_yet(told, SOFTASK, None, START + 99 * DAY)
-    assert reason is Reason.PERMISSION_SETTLED
+    assert why_not_yet(told, Snapshot(), START + 99 * DAY) is Reason.PERMISSION_SETTLED
 
 
 @pytest.mark.parametrize(
@@ -212,8 +232,8 @@ def test_a_settled_approval_opens_no_window_when_a_decline_is_told() -> None:
 def test_row_63_a_floor_holds_for_the_longest_wait(snapshot: Snapshot) -> None:
     wait = 14 * DAY
 
-    inside = frequency.why_not_yet(Progress(), SOFTASK, snapshot, START + wait - 1)
-    after = frequency.why_not_yet(Progress(), SOFTASK, snapshot, START + wait)
+    inside = why_not_yet(Progress(), snapshot, START + wait - 1)
+    after = why_not_yet(Progress(), snapshot, START + wait)
 
     assert inside is Reason.IN_RETRY_WINDOW
     assert after is None
@@ -224,7 +244,7 @@ def test_of_a_window_and_two_floors_the_last_to_end_counts() -> None:
     snapshot = Snapshot(last_asked_at=START, last_declined_at=START + DAY)
     declined = frequency.count(declined, "ValueMomentReached", START + 3 * DAY)
 
-    inside = frequency.why_not_yet(declined, SOFTASK, snapshot, START + 16 * DAY - 1)
-    after = frequency.why_not_yet(declined, SOFTASK, snapshot, START + 16 * DAY)
+    inside = why_not_yet(declined, snapshot, START + 16 * DAY - 1)
+    after = why_not_yet(declined, snapshot, START + 16 * DAY)
 
     assert (inside, after) == (Reason.IN_RETRY_WINDOW, None)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 
-from functions.core.campaign import Campaigns
+from functions.core.compiled import Campaigns
 from functions.core.decision import Decision, decide, new_profile
 from functions.core.model import (
     DAY,
@@ -407,6 +407,7 @@ TestLife = Life.TestCase
 def test_the_account_speaks_of_the_shipped_campaign() -> None:
     [file] = shipped_package().campaigns
 
+    assert file.attempts is not None
     assert len(file.attempts) == ATTEMPTS
     assert file.attempts[1].wait == "14d"
     assert (file.offer.lease, file.trigger.max_age) == ("10m", "60s")

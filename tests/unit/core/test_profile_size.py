@@ -21,8 +21,20 @@ TRAITS = {
 }
 
 
+CONTEXT = {
+    "platform": "android",
+    "os_version": "15",
+    "api_level": 35,
+    "app_version": "4.12.1",
+    "locale": "en-GB",
+    "country": "GB",
+    "time_zone": "Europe/London",
+    "installed_at": START,
+}
+
+
 def a_typical_year() -> Scene:
-    """Ten value moments a week, each with its session's traits; both asks declined."""
+    """Ten value moments a week, with the full context and traits; both asks declined."""
     dice = random.Random(2026)
     scene = Scene(user=User("user", some_uuid(dice)))
     device = some_uuid(dice)
@@ -39,7 +51,7 @@ def a_typical_year() -> Scene:
     for session in range(52 * 10):
         scene.now = START + session * 7 * DAY // 10 + dice.randrange(HOUR)
         scene.identify({**TRAITS, "session_count": session}, id=some_uuid(dice), device=device)
-        decided = scene.value(id=some_uuid(dice), device=device, push=push)
+        decided = scene.value(id=some_uuid(dice), device=device, push=push, **CONTEXT)
         for outcome in (Outcome.SHOWN, Outcome.DECLINED) if decided.actions else ():
             scene.wait(5 * SECOND)
             scene.report(outcome, id=some_uuid(dice), device=device, push=push)

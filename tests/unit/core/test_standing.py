@@ -1,8 +1,11 @@
 """What stands for a device right now, and how it is answered."""
 
 import pytest
+from msgspec.structs import replace
 
 from functions.core import standing
+from functions.core.campaign import Deeplinks
+from functions.core.compiled import Campaigns
 from functions.core.model import MINUTE, Outcome, Snapshot, Withdraw
 from tests.unit.core.scene import (
     NEVER_ASKED,
@@ -127,9 +130,11 @@ def test_the_offer_of_a_campaign_that_is_gone_or_paused_does_not_stand() -> None
     assert check(scene, offer) == "paused"
 
     scene.campaigns = campaigns_of(shipped_file(id="other"))
-    assert check(scene, offer) == "unknown_offer"
+    assert check(scene, offer) == "paused"
     asker = scene.message()
-    assert standing.open_actions(scene.profile, asker, scene.campaigns, scene.now) == ()
+    assert standing.open_actions(scene.profile, asker, scene.campaigns, scene.now) == (
+        Withdraw(offer_id=offer, reason="paused"),
+    )
 
 
 def test_an_offer_of_a_forgotten_profile_has_lapsed() -> None:
@@ -167,3 +172,77 @@ def test_row_66_stale_campaigns_hand_out_no_offer_on_any_way() -> None:
         scene.profile, offer.offer_id, asker, scene.campaigns, scene.now
     )
     assert withdrawn == Withdraw(offer_id=offer.offer_id, reason="campaigns_stale")
+
+
+# --- explicit asks ---
+
+
+def test_an_explicit_ask_is_routed_by_what_the_asker_sends_else_by_what_is_known() -> None:
+    scene = Scene()
+    asker = scene.message(device="phone", platform="")
+    assert standing.route_for(scene.profile, asker) == "os_prompt"
+
+    scene.track("PushPermissionChanged", push=Snapshot(status="denied", rationale=False))
+    assert standing.route_for(scene.profile, asker) == "open_settings"
+
+    asker = scene.message(device="phone", push=Snapshot(prompts_used=1))
+    assert standing.route_for(scene.profile, asker) == "open_settings"
+
+    asker = scene.message(device="phone", push=Snapshot(status="authorized", opted_out=True))
+    assert standing.route_for(scene.profile, asker) == "in_app_opt_in"
+
+
+def test_an_explicit_ask_passes_caps_and_windows() -> None:
+    scene = Scene()
+    scene.identify(declined_at=scene.now)
+
+    assert standing.route_for(scene.profile, scene.message()) == "os_prompt"
+
+
+# --- a popup that asks for something else ---
+
+
+def test_a_popup_without_permission_stands_on_every_device_and_leads_nowhere() -> None:
+    scene = Scene(campaigns_of(shipped_file(kind="popup", audience=None)))
+    offer = scene.offered(push=Snapshot(status="denied"))
+
+    assert offer.on_approve is None
+    [again] = standing.open_actions(scene.profile, scene.message(), scene.campaigns, scene.now)
+    assert again == offer
+
+
+# --- deeplinks, when they are served ---
+
+
+def test_row_45_a_deeplink_that_the_settings_no_longer_allow_is_not_served() -> None:
+    scene = Scene()
+    offer = scene.offered()
+    narrower = replace(scene.campaigns.settings, deeplinks=Deeplinks(schemes=("newapp",)))
+    scene.campaigns = Campaigns(narrower, scene.campaigns.by_id.values())
+
+    assert check(scene, offer.offer_id) == "deeplink_refused"
+    assert standing.open_actions(scene.profile, scene.message(), scene.campaigns, scene.now) == ()
+    scene.wait(10 * MINUTE)
+    assert scene.value().reason.word == "deeplink_refused"
+
+
+def test_each_platform_has_its_deeplink() -> None:
+    links = {"default": "yourapp://web", "ios": "yourapp://apple", "android": "yourapp://droid"}
+    campaigns = campaigns_of(shipped_file(action={"deeplink": links}))
+
+    for platform, host in (("ios", "apple"), ("android", "droid"), ("web", "web")):
+        offer = Scene(campaigns).offered(platform=platform)
+        assert offer.deeplink.startswith(f"yourapp://{host}?offerId=")
+
+
+# --- attributes in the text ---
+
+
+def test_attributes_are_placed_for_verified_askers_alone() -> None:
+    hello = {**COPY, "title": 'Hello {{ name | default: "there" }}'}
+    content = {"first": {"en": hello}, "retry": {"en": COPY}}
+    scene = Scene(campaigns_of(shipped_file(content=content)))
+    scene.identify({"name": "Ada"})
+
+    assert scene.offered().content.title == "Hello there"
+    assert scene.offered(verified=True).content.title == "Hello Ada"

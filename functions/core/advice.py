@@ -1,0 +1,85 @@
+"""What is allowed in a campaign file, and yet probably not meant."""
+
+from collections.abc import Iterator
+
+from functions.core.campaign import CampaignFile, Published, SettingsFile
+from functions.core.compiled import Campaign, Campaigns
+from functions.core.compiling import compile_campaign
+from functions.core.history import Need
+
+_BEGINNINGS = frozenset(
+    {
+        "app_open",
+        "app_opened",
+        "application_installed",
+        "application_opened",
+        "appopened",
+        "applicationinstalled",
+        "applicationopened",
+        "first_open",
+        "firstopen",
+        "install",
+        "installed",
+        "session_start",
+        "session_started",
+        "sessionstart",
+        "sessionstarted",
+    }
+)
+"""Events of an install or of a session's start, as SDKs call them, in lower case."""
+
+
+def warnings(file: CampaignFile, settings: SettingsFile, live: Campaigns | None) -> tuple[str, ...]:
+    """What whoever publishes the file should know; `live`: the campaigns that serve now.
+
+    Raises `CampaignError` for a file that cannot be compiled.
+    """
+    campaign = compile_campaign(Published(file), settings)
+    return (*_early_triggers(campaign, settings), *_unrecorded(campaign, live))
+
+
+def _early_triggers(campaign: Campaign, settings: SettingsFile) -> Iterator[str]:
+    if campaign.kind != "push":
+        return
+    for event, rules in campaign.triggers.items():
+        is_beginning = event == settings.session_event or _plain(event) in _BEGINNINGS
+        if is_beginning and not all(rule.after or rule.every or rule.on for rule in rules):
+            yield (
+                f"trigger {event}: it asks at an install or a session's start, before the user has "
+                "seen any value; trigger on a moment of value instead, or add after: 5m"
+            )
+
+
+def _plain(event: str) -> str:
+    return event.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def _unrecorded(campaign: Campaign, live: Campaigns | None) -> Iterator[str]:
+    known = live.needs if live else frozenset()
+    missing = {need.event for need in _looking_back(campaign) if not _is_kept(need, known)}
+    for event in sorted(missing):
+        yield (
+            f"event {event}: its history is not recorded yet and begins when this is published; "
+            "what happened before reads as never"
+        )
+
+
+def _looking_back(campaign: Campaign) -> Iterator[Need]:
+    """The histories by which the campaign judges; its bare triggers only begin an evaluation."""
+    bare = {
+        rule.event
+        for rules in campaign.triggers.values()
+        for rule in rules
+        if rule.every is None and not rule.on
+    }
+    judged = campaign.audience.needs | {
+        need for attempt in campaign.attempts if attempt.audience for need in attempt.audience.needs
+    }
+    yield from (need for need in campaign.needs if need.event not in bare or need in judged)
+
+
+def _is_kept(need: Need, known: frozenset[Need]) -> bool:
+    return any(
+        each.key == need.key and each.times >= need.times and each.session >= need.session
+        for each in known
+    )

@@ -1,0 +1,95 @@
+"""Advice: what may stand in a campaign file, and is probably not meant."""
+
+from typing import Any
+
+import pytest
+
+from functions.core.advice import warnings
+from functions.core.errors import CampaignError
+from tests.unit.core.scene import campaigns_of, settings_with, shipped, shipped_file
+
+SETTINGS = settings_with()
+
+
+def advice(**changes: Any) -> tuple[str, ...]:
+    return warnings(shipped_file(**changes), SETTINGS, shipped())
+
+
+def test_the_shipped_campaign_needs_none() -> None:
+    assert advice() == ()
+    assert (
+        warnings(shipped_file(), SETTINGS, None)
+        == (
+            "event ValueMomentReached: its history is not recorded yet and begins when this is "
+            "published; what happened before reads as never",
+        )
+        or warnings(shipped_file(), SETTINGS, None) == ()
+    )
+
+
+@pytest.mark.parametrize(
+    "event", ["SessionStarted", "Application Installed", "application-opened", "first_open"]
+)
+def test_a_push_campaign_that_asks_at_install_or_session_start_is_warned_of(event: str) -> None:
+    [warning] = advice(trigger={"any": [{"event": event}]})
+
+    assert warning.startswith(f"trigger {event}: ")
+    assert "before the user has seen any value" in warning
+
+
+def test_a_delay_or_a_later_occurrence_is_no_install() -> None:
+    assert advice(trigger={"any": [{"event": "SessionStarted", "after": "5m"}]}) == ()
+    assert advice(trigger={"any": [{"event": "AppOpened"}]}, kind="popup") == ()
+
+
+def test_history_that_is_not_recorded_yet_is_named_once() -> None:
+    audience = {
+        "all": [
+            {"event": "Crash", "count": 0},
+            {"event": "Crash", "within": "1d", "count": 0},
+            {"event": "ValueMomentReached", "count": {"gte": 3}},
+        ]
+    }
+
+    [warning] = advice(audience=audience)
+
+    assert warning.startswith("event Crash: its history is not recorded yet")
+
+
+def test_a_window_needs_the_times_that_a_count_does_not_keep() -> None:
+    audience = {"event": "ValueMomentReached", "within": "1d", "count": 0}
+
+    [warning] = advice(audience=audience)
+
+    assert warning.startswith("event ValueMomentReached: ")
+    live = campaigns_of(shipped_file(audience=audience))
+    assert warnings(shipped_file(audience=audience), SETTINGS, live) == ()
+
+
+def test_what_is_remembered_is_recorded() -> None:
+    remembered = campaigns_of(
+        shipped_file(),
+        settings={"remember": ["Opened", {"event": "Crash", "times": True}]},
+    )
+    audience = {"event": "Crash", "within": "1d", "count": 0}
+
+    assert warnings(shipped_file(audience=audience), SETTINGS, remembered) == ()
+
+
+def test_a_counted_trigger_looks_back() -> None:
+    [warning] = advice(trigger={"any": [{"event": "Lesson", "every": 3}]})
+
+    assert warning.startswith("event Lesson: ")
+
+
+def test_an_attempts_audience_looks_back_too() -> None:
+    retry = {"content": "retry", "wait": "1d", "audience": {"event": "Crash", "count": 0}}
+
+    [warning] = advice(attempts=[{"content": "first"}, retry])
+
+    assert warning.startswith("event Crash: ")
+
+
+def test_a_file_that_cannot_be_used_is_refused() -> None:
+    with pytest.raises(CampaignError):
+        advice(action={"deeplink": "other://x"})
