@@ -1,4 +1,4 @@
-"""The HTTP API that apps call."""
+"""The HTTP API that apps and operators call."""
 
 import json
 
@@ -8,9 +8,11 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from functions.admin.routes import ROUTES
 from functions.track.routes import PATHS
 from infra.stages import Stage
 
@@ -43,11 +45,17 @@ class _AccessLog:
 
 
 class Api(Construct):
-    """The public routes, all to one function, throttled as a whole and logged without a trace
-    of the user."""
+    """The public routes to one function and the admin routes, for callers that IAM lets through,
+    to another; throttled as a whole and logged without a trace of the user."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, stage: Stage, track: lambda_.IFunction
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        track: lambda_.IFunction,
+        admin: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         api = apigatewayv2.HttpApi(
@@ -57,6 +65,14 @@ class Api(Construct):
         for path in PATHS:
             api.add_routes(
                 path=path, methods=[apigatewayv2.HttpMethod.POST], integration=integration
+            )
+        administration = HttpLambdaIntegration("Admin", admin)
+        for method, path in ROUTES:
+            api.add_routes(
+                path=path,
+                methods=[apigatewayv2.HttpMethod[method]],
+                integration=administration,
+                authorizer=HttpIamAuthorizer(),
             )
         access_log = logs.LogGroup(
             self,

@@ -4,6 +4,7 @@ from aws_cdk import Annotations
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.admin import Admin
 from infra.api import Api
 from infra.ledger import Ledger
 from infra.stages import Stage
@@ -13,7 +14,8 @@ from infra.track import Track
 
 
 class SoftAsk(Construct):
-    """The whole backend: tables, the functions `track`, `sweep` and `ledger`, and the HTTP API.
+    """The whole backend: tables, the functions `track`, `admin`, `sweep` and `ledger`, and the
+    HTTP API.
 
     `code` holds the package `functions` and its dependencies (`infra.asset.code` builds it).
     `tables` and `url` are for the app around it.
@@ -25,9 +27,10 @@ class SoftAsk(Construct):
         super().__init__(scope, construct_id)
         self.tables = Tables(self, "Tables", keep_data=stage.keep_data)
         track = Track(self, "Track", stage=stage, code=code, tables=self.tables)
+        admin = Admin(self, "Admin", stage=stage, code=code, tables=self.tables)
         Sweep(self, "Sweep", stage=stage, code=code, tables=self.tables)
         Ledger(self, "Ledger", stage=stage, code=code, tables=self.tables)
-        self.url = Api(self, "Api", stage=stage, track=track.alias).url
+        self.url = Api(self, "Api", stage=stage, track=track.alias, admin=admin.alias).url
         if not stage.write_key_hashes:
             Annotations.of(self).add_warning_v2(
                 "softask:noWriteKeys",

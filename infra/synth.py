@@ -162,6 +162,13 @@ def _throttle(resource: Resource) -> Iterator[str]:
     yield "access log"
 
 
+def _route(resource: Resource) -> Iterator[str]:
+    properties = resource.properties
+    authorization = properties["AuthorizationType"]
+    suffix = "" if authorization == "NONE" else f" ({authorization})"
+    yield f"{properties['RouteKey']}{suffix}"
+
+
 def _logs(resource: Resource) -> Iterator[str]:
     yield f"{resource.properties['RetentionInDays']} days"
     yield _fate(resource)
@@ -194,7 +201,7 @@ def _nothing(_resource: Resource) -> Iterator[str]:
 _KINDS: dict[str, tuple[str, Callable[[Resource], Iterator[str]]]] = {
     "AWS::ApiGatewayV2::Api": ("HTTP API", _named("Name")),
     "AWS::ApiGatewayV2::Stage": ("HTTP API", _throttle),
-    "AWS::ApiGatewayV2::Route": ("HTTP API", _named("RouteKey")),
+    "AWS::ApiGatewayV2::Route": ("HTTP API", _route),
     "AWS::ApiGatewayV2::Integration": ("HTTP API", _named("IntegrationType")),
     "AWS::Lambda::Function": ("Functions", _function),
     "AWS::Lambda::Version": ("Functions", _nothing),

@@ -9,12 +9,24 @@ from infra.stages import Stage
 from infra.tables import Tables
 
 
-class Track(Function):
-    """Lambda `track`: reads and conditionally writes profiles and their retry windows.
+def profile_environment(stage: Stage, tables: Tables) -> dict[str, str]:
+    """For a function that works on profiles under the live campaigns.
 
     The salt of the hashed keys names stage, account and region, so that a stack which is created
     anew beside its retained tables still finds its users.
     """
+    return {
+        "SOFTASK_STAGE": stage.name,
+        "SOFTASK_SALT": f"{stage.name}/{Aws.ACCOUNT_ID}/{Aws.REGION}",
+        "SOFTASK_PROFILES_TABLE": tables.profiles.table_name,
+        "SOFTASK_WINDOWS_TABLE": tables.windows.table_name,
+        "SOFTASK_CAMPAIGNS_TABLE": tables.campaigns.table_name,
+        "SOFTASK_WRITE_KEY_HASHES": ",".join(stage.write_key_hashes),
+    }
+
+
+class Track(Function):
+    """Lambda `track`: reads and conditionally writes profiles and their retry windows."""
 
     def __init__(
         self,
@@ -32,14 +44,7 @@ class Track(Function):
             code=code,
             handler="functions.track.handler.handler",
             description="Softask: decides on tracked events and answers with actions",
-            environment={
-                "SOFTASK_STAGE": stage.name,
-                "SOFTASK_SALT": f"{stage.name}/{Aws.ACCOUNT_ID}/{Aws.REGION}",
-                "SOFTASK_PROFILES_TABLE": tables.profiles.table_name,
-                "SOFTASK_WINDOWS_TABLE": tables.windows.table_name,
-                "SOFTASK_CAMPAIGNS_TABLE": tables.campaigns.table_name,
-                "SOFTASK_WRITE_KEY_HASHES": ",".join(stage.write_key_hashes),
-            },
+            environment=profile_environment(stage, tables),
             # The handler gives up after 8 s; API Gateway would after 30.
             timeout=Duration.seconds(10),
             snap_start=stage.snap_start,

@@ -1,5 +1,7 @@
 """Campaigns: immutable versions, and the one `LIVE` item that says which of them serve."""
 
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -8,13 +10,14 @@ from pynamodb.models import Model
 
 from functions.core.campaign import (
     CampaignFile,
-    Campaigns,
+    OutcomeNames,
     Package,
     Published,
     SettingsFile,
-    compile_all,
-    compile_package,
+    Status,
 )
+from functions.core.compiled import Campaign, Campaigns
+from functions.core.compiling import check_settings, compile_campaign, compile_package, recorder
 from functions.core.errors import CampaignError
 from functions.core.model import SECOND
 from functions.store import connection
@@ -26,7 +29,11 @@ RETRY_EVERY = 1 * SECOND
 
 
 class CampaignItem(Model):
-    """`body`: a `CampaignFile` as JSON, or, under `LIVE` and version 0, a `LiveSet`."""
+    """`body`: a `CampaignFile` as JSON, or, under `LIVE` and version 0, a `LiveSet`.
+
+    What a list of versions shows stands beside it. `revision` belongs to `LIVE`, and is the
+    condition of every change; `CHANGES` holds what each revision changed, by whom and why.
+    """
 
     class Meta(connection.Connection):
         table_name = connection.ENVIRONMENT.campaigns_table
@@ -34,23 +41,58 @@ class CampaignItem(Model):
     campaign = UnicodeAttribute(hash_key=True)
     version = NumberAttribute(range_key=True)
     body = BinaryAttribute(legacy_encoding=False)
+    status = UnicodeAttribute(null=True)
+    published_at = NumberAttribute(null=True)
+    published_by = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    revision = NumberAttribute(null=True)
 
 
-_UNREADABLE = (
-    connection.Unavailable,
-    CampaignItem.DoesNotExist,
-    CampaignError,
-    msgspec.DecodeError,
-)
+_UNREADABLE = (connection.Unavailable, CampaignError, msgspec.DecodeError)
 """What a refresh survives: what was read before goes on serving, until it is too old."""
 
 
-class LiveSet(msgspec.Struct, frozen=True, kw_only=True):
-    """What is live: versions by campaign id, the settings, SHA-256 of the write keys."""
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """When something was changed (milliseconds), by whom, and why."""
 
-    versions: dict[str, int]
+    at: int
+    by: str
+    reason: str | None = None
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a campaign; `change` is absent where it was packaged."""
+
+    number: int
+    file: CampaignFile
+    change: Change | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One campaign. `version` is None while there is only a draft; `newest` is the highest stored.
+
+    status: holds instead of the file's own, after a pause or the end of one.
+    previous: versions that were replaced lately, and until when offers of theirs may be open.
+    """
+
+    version: int | None
+    newest: int
+    status: Status | None = None
+    draft: int | None = None
+    previous: Mapping[int, int] = {}
+
+
+class LiveSet(msgspec.Struct, frozen=True, kw_only=True):
+    """What is live. `write_keys`: SHA-256; `changed`: when the settings were, last.
+
+    Every change raises `revision` by one.
+    """
+
+    revision: int
+    campaigns: Mapping[str, Entry]
     settings: SettingsFile
     write_keys: tuple[str, ...]
+    changed: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +102,132 @@ class Live:
     campaigns: Campaigns
     write_keys: tuple[str, ...]
     problem: str | None = None
-    """Why the read that was just tried failed, to be logged."""
+    """Why the read that was just tried failed, or left a campaign out; to be logged."""
+
+
+class Versions:
+    """Versions by campaign and number, each read once: they never change."""
+
+    def __init__(self, known: Iterable[Version] = ()) -> None:
+        self._known = {(version.file.id, version.number): version for version in known}
+
+    def get(self, campaign: str, number: int) -> Version:
+        """Raises `CampaignError` for what is not there or cannot be read."""
+        found = self.find(campaign, number)
+        if found is None:
+            raise CampaignError((), f"version {number} of {campaign} is not stored")
+        return found
+
+    def find(self, campaign: str, number: int) -> Version | None:
+        """None for what is not there; raises `CampaignError` for what cannot be read."""
+        if (campaign, number) not in self._known:
+            item = read_item(campaign, number)
+            if item is None:
+                return None
+            self._known[campaign, number] = _version(item)
+        return self._known[campaign, number]
+
+    def outcomes(self, campaign: str, number: int) -> OutcomeNames:
+        """How the app reports outcomes, also for a version that cannot be read otherwise."""
+        item = read_item(campaign, number)
+        try:
+            told = msgspec.json.decode(bytes(item.body) if item else b"{}", type=_Told).outcomes
+        except msgspec.DecodeError:
+            told = {}
+        known = {field.name for field in msgspec.structs.fields(OutcomeNames)}
+        return OutcomeNames(**{key: name for key, name in told.items() if key in known})
+
+
+class _Told(msgspec.Struct, frozen=True):
+    outcomes: dict[str, str] = {}
+
+
+def read_item(campaign: str, version: int) -> CampaignItem | None:
+    """One strong read: `LIVE` never names a version that is not seen yet."""
+    with connection.translated_errors():
+        try:
+            return CampaignItem.get(campaign, version, consistent_read=True)
+        except CampaignItem.DoesNotExist:
+            return None
+
+
+def packaged_set(package: Package, write_keys: tuple[str, ...]) -> LiveSet:
+    """What is live before anything was published: the package, as version 0."""
+    return LiveSet(
+        revision=0,
+        campaigns={file.id: _packaged(file) for file in package.campaigns},
+        settings=package.settings,
+        write_keys=write_keys,
+    )
+
+
+def _packaged(file: CampaignFile) -> Entry:
+    is_draft = file.status == "draft"
+    return Entry(version=None if is_draft else 0, newest=0, draft=0 if is_draft else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What serves of a live set at a moment, and what is wrong with what was left out."""
+
+    campaigns: Campaigns
+    problems: tuple[str, ...]
+
+
+def compile_live(live: LiveSet, versions: Versions, now: int) -> Compiled:
+    """A campaign or draft that cannot be compiled is left out; the others serve.
+
+    Outcomes of a campaign that is left out are still recorded: no decline is ever lost.
+
+    A replaced version that today's settings refuse is left out silently: offers of it are shown
+    as the live version would show them. Raises `CampaignError` for the settings themselves.
+    """
+    check_settings(live.settings)
+    problems: list[str] = []
+    entries = live.campaigns.items()
+    compiling = _Compiling(live.settings, versions)
+    serving = compiling.all(((id_, each.version, each.status) for id_, each in entries), problems)
+    campaigns = Campaigns(
+        live.settings,
+        [*serving, *compiling.recorders(live, {campaign.id for campaign in serving})],
+        drafts=compiling.all(((id_, each.draft, None) for id_, each in entries), problems),
+        previous=compiling.all(_previous(live, now), []),
+    )
+    return Compiled(campaigns, tuple(problems))
+
+
+_Wanted = tuple[str, int | None, Status | None]
+
+
+def _previous(live: LiveSet, now: int) -> Iterator[_Wanted]:
+    for campaign, entry in live.campaigns.items():
+        for version, until in entry.previous.items():
+            if until > now:
+                yield campaign, version, entry.status
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiling:
+    settings: SettingsFile
+    versions: Versions
+
+    def all(self, wanted: Iterable[_Wanted], problems: list[str]) -> list[Campaign]:
+        compiled = []
+        for campaign, number, status in wanted:
+            if number is None:
+                continue
+            try:
+                file = self.versions.get(campaign, number).file
+                compiled.append(compile_campaign(Published(file, number, status), self.settings))
+            except CampaignError as error:
+                problems.append(f"{campaign} (version {number}) is left out: {error}")
+        return compiled
+
+    def recorders(self, live: LiveSet, serving: set[str]) -> Iterator[Campaign]:
+        for campaign, entry in live.campaigns.items():
+            if entry.version is not None and campaign not in serving:
+                outcomes = self.versions.outcomes(campaign, entry.version)
+                yield recorder(campaign, entry.version, outcomes)
 
 
 class LiveCampaigns:
@@ -71,12 +238,15 @@ class LiveCampaigns:
 
     def __init__(self, package: Package, write_keys: tuple[str, ...]) -> None:
         self._packaged = Live(compile_package(package), write_keys)
-        self._files: dict[tuple[str, int], CampaignFile] = {}
+        self._versions = Versions()
         self.forget()
 
     def forget(self) -> None:
         """Drops what was read: after a snapshot was restored, nobody knows how old it is."""
         self._live = self._packaged
+        self._body: bytes | None = None
+        self._problem: str | None = None
+        self._holds_until = math.inf
         self._read_at: int | None = None
         self._tried_at: int | None = None
 
@@ -94,31 +264,47 @@ class LiveCampaigns:
     def _refresh(self, now: int) -> str | None:
         self._tried_at = now
         try:
-            self._live = self._read()
+            self._read(now)
         except _UNREADABLE as error:
             return f"{type(error).__name__}: {error}"
         self._read_at = now
+        return self._problem
+
+    def _read(self, now: int) -> None:
+        item = read_item(LIVE, 0)
+        body = bytes(item.body) if item else None
+        if body == self._body and now < self._holds_until and self._problem is None:
+            return
+        if body is None:
+            self.forget()
+            return
+        live = msgspec.json.decode(body, type=LiveSet)
+        compiled = compile_live(live, self._versions, now)
+        self._live = Live(compiled.campaigns, live.write_keys)
+        self._problem = "; ".join(compiled.problems) or None
+        self._body, self._holds_until = body, _next_end(live, now)
+
+
+def _next_end(live: LiveSet, now: int) -> float:
+    """When the next replaced version is done with."""
+    ends = [end for entry in live.campaigns.values() for end in entry.previous.values()]
+    return min((end for end in ends if end > now), default=math.inf)
+
+
+def _version(item: CampaignItem) -> Version:
+    try:
+        file = msgspec.json.decode(bytes(item.body), type=CampaignFile)
+    except msgspec.DecodeError as error:
+        raise CampaignError((), str(error)) from None
+    return Version(number=int(item.version), file=file, change=change_of(item))
+
+
+def change_of(item: CampaignItem) -> Change | None:
+    """Who published a version, when and why; None for a packaged one."""
+    if item.published_at is None:
         return None
-
-    def _read(self) -> Live:
-        with connection.translated_errors():
-            try:
-                item = CampaignItem.get(LIVE, 0)
-            except CampaignItem.DoesNotExist:
-                return self._packaged
-            live = msgspec.json.decode(item.body, type=LiveSet)
-            published = [
-                Published(self._file(campaign, version), version)
-                for campaign, version in live.versions.items()
-            ]
-        return Live(compile_all(live.settings, published), live.write_keys)
-
-    def _file(self, campaign: str, version: int) -> CampaignFile:
-        """A version never changes, so it is read once."""
-        if (campaign, version) not in self._files:
-            item = CampaignItem.get(campaign, version)
-            self._files[campaign, version] = msgspec.json.decode(item.body, type=CampaignFile)
-        return self._files[campaign, version]
+    by = item.published_by or ""
+    return Change(at=int(item.published_at), by=by, reason=item.reason)
 
 
 def _within(limit: int, at: int | None, now: int) -> bool:

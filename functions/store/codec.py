@@ -4,8 +4,8 @@ Old and new code run side by side during a deploy and after a rollback. Old code
 where that fails on an unknown key, it takes the unknown keys apart, and puts them back in place
 when it writes. Values of known keys must stay readable to older code.
 
-The JSON is deflated: a typical profile takes 1.5 KB plain and 0.8 KB deflated, one write unit
-instead of two, for some 20 µs.
+The JSON is deflated with a dictionary of the names and words that profiles are made of: a typical
+profile takes 1.7 KB plain, 0.9 KB deflated, and 0.6 KB deflated so; one write unit instead of two.
 """
 
 import zlib
@@ -20,6 +20,30 @@ from functions.core.model import Profile
 _DECODER = msgspec.json.Decoder(Profile)
 _SHAPE = inspect.type_info(Profile)
 
+_DICTIONARY = (
+    b'"promptsanonymousdismissedapproveddeclinedprovisionaldeniedauthorizednotDetermined'
+    b'withdrawnreleasedopenandroidiosholdouttruefalse"answered":"granted","answered_at":17'
+    b'"skip_waits":"asked_at":17"forgiven":["elsewhere":{"retry_at":17"window":true'
+    b'"show_after":"installed_at":17"country":"","time_zone":"Europe/America/'
+    b'"locale":"en-"app_version":"","api_level":3"os_version":"1"platform":"'
+    b'"last_asked_at":17"last_declined_at":17"target_sdk":3"notification_types":'
+    b'"opted_out":false,"rationale":false,"ever_asked":false,"can_request":true,'
+    b'"prompts_used":0,"status":"notDetermined","push_at":17'
+    b'"session_at":17"push_permission_status":["unknown",17'
+    b'{"user":{"kind":"user","id":""},"first_seen_at":17,"seen_at":17,"attributes":{'
+    b'"devices":{"":{"push":{"events":{"ValueMomentReached":[1,17,17,[],0,0]},'
+    b'"progress":{"push-softask":{"exposed_at":17,"granted":1,"attempts":1,'
+    b'"offer":{"id":"of_aaaaaaiaaeaaaaaaagqm","serial":1,"device":"","attempt":1,'
+    b'"version":0,"arm":"soft_ask","granted_at":17,"lease_until":17,"state":"shown"},'
+    b'"seen":[[1,17]],"outcome":"declined","outcome_at":17,"outcome_of":1,'
+    b'"declined_at":17,"retry_at":17,"window":true,"since":{"ValueMomentReached":'
+    b'1}}},"declined_at":17,"recent":"'
+)
+"""What is stored can be read with this very text alone: never change a byte of it.
+
+A stream names the dictionary it was written with, so another may stand beside it some day.
+"""
+
 Surplus = Mapping[str, Any]
 """Unknown keys by name, and under known keys what is unknown further down."""
 
@@ -28,7 +52,7 @@ _UNKNOWN = "\0unknown"
 
 def decode(body: bytes) -> tuple[Profile, Surplus]:
     """The profile and the surplus that `encode` must be given back; usually empty."""
-    plain = zlib.decompress(body)
+    plain = inflate(body)
     try:
         return _DECODER.decode(plain), {}
     except msgspec.ValidationError:
@@ -40,7 +64,18 @@ def decode(body: bytes) -> tuple[Profile, Surplus]:
 def encode(profile: Profile, surplus: Surplus) -> bytes:
     """The stored JSON, deflated, the surplus in its old place."""
     whole = _merge(msgspec.to_builtins(profile), surplus) if surplus else profile
-    return zlib.compress(msgspec.json.encode(whole))
+    return deflate(msgspec.json.encode(whole))
+
+
+def deflate(plain: bytes) -> bytes:
+    """As it is stored."""
+    deflater = zlib.compressobj(zdict=_DICTIONARY)
+    return deflater.compress(plain) + deflater.flush()
+
+
+def inflate(stored: bytes) -> bytes:
+    """The JSON of a stored body. Raises `zlib.error` for what is none."""
+    return zlib.decompressobj(zdict=_DICTIONARY).decompress(stored)
 
 
 def _split(value: Any, shape: inspect.Type) -> tuple[Any, dict[str, Any]]:

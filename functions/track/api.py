@@ -1,47 +1,40 @@
 """The public routes: bytes to messages, messages to decisions, decisions to bytes."""
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
+from functions.answering import answering, body_of, no_such_route
 from functions.clock import Clock
 from functions.core.decision import Decision
 from functions.core.model import Message, User
 from functions.core.reason import Reason
 from functions.store.campaigns import Live, LiveCampaigns
-from functions.store.connection import Unavailable
 from functions.store.keys import user_key
 from functions.track.routes import PATHS
-from functions.track.service import Busy, Folded, Tracker
+from functions.track.service import Folded, Tracker
 from functions.wire import answers, messages
-from functions.wire.answers import encode, write_actions
+from functions.wire.answers import write_actions
 from functions.wire.body import (
     MAX_BATCH,
     MAX_MESSAGE,
     parse,
     parse_array,
     parse_envelope,
-    read_body,
 )
 from functions.wire.errors import (
-    ErrorBody,
     InvalidRequest,
     MessageIdReused,
     TooLarge,
-    TryAgain,
     WireError,
 )
 from functions.wire.messages import Json, MessageKind
 from functions.wire.write_keys import check_write_key
 
 MAX_MESSAGES = 2_500
-RETRY_AFTER = "1"
 
-_JSON = "application/json"
 _KINDS: dict[str, MessageKind] = {"track": "track", "identify": "identify"}
 
 _QUIET = (Reason.UNCHANGED, Reason.DUPLICATE)
@@ -76,26 +69,8 @@ class PublicApi:
     def _add_routes(self) -> None:
         track, identify = lambda: self._single("track"), lambda: self._single("identify")
         for path, answer in zip(PATHS, (track, identify, self._batch, self._actions), strict=True):
-            self.resolver.post(path)(self._answering(answer))
-        self.resolver.not_found(_no_such_route)
-
-    def _answering(self, answer: Callable[[], msgspec.Struct]) -> Callable[[], Response[str]]:
-        """Success is 200 with a body, a failure has a code, an unexpected one also a trace."""
-
-        def respond() -> Response[str]:
-            try:
-                return _respond(200, answer())
-            except WireError as error:
-                return _respond(error.status, error.body)
-            except (Busy, Unavailable) as error:
-                self._logger.warning("try_again", extra={"cause": repr(error.__cause__ or error)})
-                return _respond(TryAgain.status, TryAgain("Send the same call again.").body)
-            except Exception:
-                self._logger.exception("unexpected_fault")
-                fault = ErrorBody(code="internal_error", message="This is our fault; try again.")
-                return _respond(500, fault)
-
-        return respond
+            self.resolver.post(path)(answering(answer, self._logger))
+        self.resolver.not_found(no_such_route)
 
     # --- routes ---
 
@@ -154,10 +129,7 @@ class PublicApi:
     # --- the request's parts ---
 
     def _body(self, limit: int) -> bytes:
-        event = self.resolver.current_event
-        return read_body(
-            event.get("body"), is_base64=bool(event.get("isBase64Encoded")), limit=limit
-        )
+        return body_of(self.resolver.current_event.raw_event, limit)
 
     def _authorised(self, body: Json, now: int) -> Live:
         live = self._live.at(now)
@@ -231,15 +203,3 @@ def _raise_refusal(decision: Decision | None) -> None:
     refusal = _refusal(decision)
     if refusal is not None:
         raise refusal
-
-
-def _respond(status: int, body: msgspec.Struct) -> Response[str]:
-    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
-    if status >= 500:
-        headers["Retry-After"] = RETRY_AFTER
-    return Response(status, _JSON, encode(body), headers)
-
-
-def _no_such_route(_: NotFoundError) -> Response[str]:
-    problem = ErrorBody(code="not_found", message="There is no such route; see the README.")
-    return _respond(404, problem)

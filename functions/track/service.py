@@ -1,27 +1,18 @@
 """Messages in, decisions out: load, decide, save, and again when somebody else was faster."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from functions.core import decision, standing
-from functions.core.campaign import Campaigns
+from functions.core.compiled import Campaigns
 from functions.core.decision import Decision, Fold
 from functions.core.model import Action, Message, User
 from functions.core.permission import Route
 from functions.store import profiles
-from functions.store.connection import Conflict
+from functions.store.retry import Retry, side_by_side
 
 DEADLINE = 8.0
 """Seconds for all users of a batch; what was not answered by then may be sent again."""
-
-PARALLEL_USERS = 16
-MAX_DECISIONS = 6
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.4
-
-
-class Busy(Exception):
-    """Too many writers on one user, or too little time: the same call may be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +27,13 @@ class Tracker:
     """pause(seconds): waits between two decisions on one user; jitter(): a number from 0 to 1."""
 
     def __init__(self, pause: Callable[[float], None], jitter: Callable[[], float]) -> None:
-        self._pause = pause
-        self._jitter = jitter
+        self._retry = Retry(pause, jitter)
 
     def track(self, messages: Sequence[Message], campaigns: Campaigns, now: int) -> Folded:
         """Folds messages of any number of users, each user's in one read and one write.
 
         A message that no campaign refers to costs no database call; its decision is None.
-        Raises `Busy` or `Unavailable`; every message may then be sent again.
+        Raises `Unavailable`; every message may then be sent again.
         """
         by_user: dict[User, list[int]] = {}
         for index, message in enumerate(messages):
@@ -78,33 +68,20 @@ class Tracker:
     def _fold_all(
         self, batches: list[list[Message]], campaigns: Campaigns, now: int
     ) -> Iterable[Fold]:
-        if len(batches) <= 1:
-            return [self._fold(messages, campaigns, now) for messages in batches]
-        workers = ThreadPoolExecutor(min(PARALLEL_USERS, len(batches)))
-        try:
-            futures = [workers.submit(self._fold, each, campaigns, now) for each in batches]
-            if wait(futures, timeout=DEADLINE).not_done:
-                raise Busy
-            return [future.result() for future in futures]
-        finally:
-            workers.shutdown(wait=False, cancel_futures=True)
+        def fold(messages: list[Message]) -> Fold:
+            return self._retry.until_written(lambda: _fold(messages, campaigns, now))
 
-    def _fold(self, messages: list[Message], campaigns: Campaigns, now: int) -> Fold:
-        """Decides on the stored profile until a write holds.
+        return side_by_side(fold, batches, DEADLINE)
 
-        A write that was applied although its answer was lost fails its own condition when it is
-        sent again. The messages are then found in the reloaded profile, and nothing is written.
-        """
-        for round_ in range(MAX_DECISIONS):
-            stored = profiles.load(messages[0].user, now)
-            fold = decision.fold(stored.profile, messages, campaigns, now)
-            if fold.profile == stored.profile:
-                return fold
-            try:
-                profiles.save(stored, fold.profile, fold.facts, campaigns.retention)
-            except Conflict:
-                longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**round_)
-                self._pause(longest * self._jitter())
-            else:
-                return fold
-        raise Busy
+
+def _fold(messages: list[Message], campaigns: Campaigns, now: int) -> Fold:
+    """Decides on the stored profile; raises `Conflict` when somebody else wrote meanwhile.
+
+    A write that was applied although its answer was lost fails its own condition when it is
+    sent again. The messages are then found in the reloaded profile, and nothing is written.
+    """
+    stored = profiles.load(messages[0].user, now)
+    fold = decision.fold(stored.profile, messages, campaigns, now)
+    if fold.profile != stored.profile:
+        profiles.save(stored, fold.profile, fold.facts, campaigns.retention)
+    return fold

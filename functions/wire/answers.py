@@ -6,16 +6,22 @@ from typing import Literal
 import msgspec
 
 from functions.core.model import Action, Content, OpenDeeplink
+from functions.core.moments import format_time
 from functions.wire.errors import ErrorBody
-from functions.wire.times import format_time
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pass
 
 
-class OpenDeeplinkAction(_Answer, frozen=True, kw_only=True, tag="open_deeplink"):
-    """Open the app's popup. `onApprove` is a hint: reread the native status at the tap."""
+class OpenDeeplinkAction(
+    _Answer, frozen=True, kw_only=True, omit_defaults=True, tag="open_deeplink"
+):
+    """Open the app's popup, `showAfterSeconds` later by the time in the foreground.
+
+    `onApprove` is a hint: reread the native status at the tap. It is null where the popup asks for
+    no permission. `test` is there for test users alone.
+    """
 
     campaign: str
     campaign_version: int
@@ -25,10 +31,11 @@ class OpenDeeplinkAction(_Answer, frozen=True, kw_only=True, tag="open_deeplink"
     user_id: str
     deeplink: str
     content: Content
-    on_approve: str
+    on_approve: str | None
     show_after_seconds: int
     expires_at: str
     expires_in_seconds: int
+    test: bool = False
 
 
 class WithdrawAction(_Answer, frozen=True, kw_only=True, tag="withdraw"):
@@ -107,7 +114,8 @@ def _open_deeplink(action: OpenDeeplink, now: int) -> OpenDeeplinkAction:
         deeplink=action.deeplink,
         content=action.content,
         on_approve=action.on_approve,
-        show_after_seconds=0,
+        show_after_seconds=-(-action.show_after // 1000),
         expires_at=format_time(action.expires_at),
         expires_in_seconds=max(0, (action.expires_at - now) // 1000),
+        test=action.test,
     )

@@ -2,16 +2,18 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
 from functions.core.audience import PUSH_STATUS
-from functions.core.model import Message, Snapshot, User
+from functions.core.model import Message, User
+from functions.core.moments import parse_moment, parse_time
 from functions.core.permission import STATUS_WORDS, is_status, read_status
 from functions.core.recent import fingerprint
+from functions.wire.context import merged, read_context, value_at
 from functions.wire.errors import InvalidRequest
-from functions.wire.times import PhoneClock, parse_moment, parse_time
+from functions.wire.times import PhoneClock
 
 DECLINED_AT = "push_softask_declined_at"
 """The reserved trait that tells of a decline."""
@@ -23,7 +25,6 @@ MAX_TRAIT_NAME = 128
 
 MessageKind = Literal["track", "identify"]
 Json = Mapping[str, Any]
-T = TypeVar("T", str, int, bool)
 
 
 def read_message(kind: MessageKind, body: Json, now: int, shared: Json | None = None) -> Message:
@@ -33,7 +34,7 @@ def read_message(kind: MessageKind, body: Json, now: int, shared: Json | None = 
     Raises `InvalidRequest` naming the field. Unknown `context` values read as absent.
     """
     user, shared = read_user(body), shared or {}
-    context = _merged(_object(shared, "context"), _object(body, "context"))
+    context = merged(_object(shared, "context"), _object(body, "context"))
     clock = _phone_clock(body, shared, now)
     at = _time(body, "originalTimestamp") or _time(body, "timestamp")
     happened = clock.happened(at)
@@ -48,14 +49,12 @@ def read_message(kind: MessageKind, body: Json, now: int, shared: Json | None = 
         at=happened,
         age=None if clock.ahead is None else now - happened,
         event=event,
-        offer_id=_value(properties, str, "offerId"),
+        properties=properties if kind == "track" else {},
+        offer_id=value_at(properties, str, "offerId"),
         traits=_traits(traits),
         declined_at=_declined_at(traits, clock),
         device=_device(body, context),
-        platform=_platform(context),
-        locale=_value(context, str, "locale"),
-        in_foreground=_value(context, bool, "app", "inForeground") is not False,
-        push=_snapshot(context, clock),
+        **read_context(context, clock),
     )
 
 
@@ -69,9 +68,7 @@ def read_asker(body: Json, now: int) -> Message:
         user=read_user(body),
         at=now,
         device=_device(body, context),
-        platform=_platform(context),
-        locale=_value(context, str, "locale"),
-        push=_snapshot(context, _phone_clock(body, {}, now)),
+        **read_context(context, _phone_clock(body, {}, now)),
     )
 
 
@@ -177,61 +174,6 @@ def _declined_at(traits: Json, clock: PhoneClock) -> int | None:
         raise InvalidRequest(problem, f"traits.{DECLINED_AT}") from None
 
 
-# --- context: what is unknown, or of another type, reads as absent ---
-
-
-def _merged(under: Json, over: Json) -> Json:
-    merged = dict(under)
-    for key, value in over.items():
-        below = merged.get(key)
-        if isinstance(below, dict) and isinstance(value, dict):
-            merged[key] = _merged(below, value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _value(context: Json, kind: type[T], *path: str) -> T | None:
-    value: Any = context
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    if isinstance(value, bool) and kind is not bool:
-        return None
-    return value if isinstance(value, kind) else None
-
-
 def _device(body: Json, context: Json) -> str:
-    device = _value(context, str, "device", "id") or _value(body, str, "anonymousId") or ""
+    device = value_at(context, str, "device", "id") or value_at(body, str, "anonymousId") or ""
     return device[:MAX_ID]
-
-
-def _platform(context: Json) -> str:
-    name = _value(context, str, "os", "name") or _value(context, str, "device", "type") or ""
-    name = name.lower()[:32]
-    return "ios" if name in ("ipados", "iphone os") else name
-
-
-def _snapshot(context: Json, clock: PhoneClock) -> Snapshot | None:
-    status = _value(context, str, "push", "status")
-    snapshot = Snapshot(
-        status=status if status and is_status(status) else None,
-        prompts_used=_value(context, int, "push", "promptsUsed"),
-        can_request=_value(context, bool, "push", "canRequest"),
-        ever_asked=_value(context, bool, "push", "everAsked"),
-        rationale=_value(context, bool, "push", "rationale"),
-        opted_out=_value(context, bool, "push", "optedOut"),
-        notification_types=_value(context, int, "push", "notificationTypes"),
-        target_sdk=_value(context, int, "push", "targetSdk"),
-        last_asked_at=_floor(context, clock, "lastAskedAt"),
-        last_declined_at=_floor(context, clock, "lastDeclinedAt"),
-    )
-    return None if snapshot == Snapshot() else snapshot
-
-
-def _floor(context: Json, clock: PhoneClock, key: str) -> int | None:
-    push = context.get("push")
-    value = push.get(key) if isinstance(push, dict) else None
-    try:
-        return clock.correct(parse_moment(value))
-    except (ValueError, OverflowError):
-        return None

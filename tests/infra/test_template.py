@@ -11,6 +11,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 from rich.console import Console
 
+from functions.admin.routes import ROUTES
+from functions.track.routes import PATHS
 from infra.softask import SoftAsk
 from infra.stages import project_context, read_stage
 from infra.synth import Template as ListedTemplate
@@ -22,24 +24,28 @@ pytestmark = pytest.mark.xdist_group("template")
 FUNCTION = "AWS::Lambda::Function"
 TABLE = "AWS::DynamoDB::GlobalTable"
 MAPPING = "AWS::Lambda::EventSourceMapping"
+ROUTE = "AWS::ApiGatewayV2::Route"
 LOG_GROUP = "AWS::Logs::LogGroup"
 
-FUNCTIONS = ("Track", "Sweep", "Ledger")
+FUNCTIONS = ("Track", "Admin", "Sweep", "Ledger")
 TABLES = ("Tables/Profiles", "Tables/RetryWindows", "Tables/Campaigns", "Tables/Ledger")
 STREAMS = ("Ledger/Profiles", "Ledger/RetryWindows")
+TIMEOUTS = [("Track", 10), ("Admin", 29), ("Sweep", 300), ("Ledger", 60)]
 
 XRAY = {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}
 
 
 SHARED_VARIABLES = frozenset({"SOFTASK_STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"})
+PROFILE_VARIABLES = {
+    "SOFTASK_SALT": "{stage}/${{AWS::AccountId}}/${{AWS::Region}}",
+    "SOFTASK_PROFILES_TABLE": "Tables/Profiles",
+    "SOFTASK_WINDOWS_TABLE": "Tables/RetryWindows",
+    "SOFTASK_CAMPAIGNS_TABLE": "Tables/Campaigns",
+    "SOFTASK_WRITE_KEY_HASHES": "{hashes}",
+}
 OWN_VARIABLES = {
-    "Track": {
-        "SOFTASK_SALT": "{stage}/${{AWS::AccountId}}/${{AWS::Region}}",
-        "SOFTASK_PROFILES_TABLE": "Tables/Profiles",
-        "SOFTASK_WINDOWS_TABLE": "Tables/RetryWindows",
-        "SOFTASK_CAMPAIGNS_TABLE": "Tables/Campaigns",
-        "SOFTASK_WRITE_KEY_HASHES": "{hashes}",
-    },
+    "Track": PROFILE_VARIABLES,
+    "Admin": PROFILE_VARIABLES,
     "Sweep": {"SOFTASK_WINDOWS_TABLE": "Tables/RetryWindows"},
     "Ledger": {"SOFTASK_LEDGER_TABLE": "Tables/Ledger"},
 }
@@ -70,6 +76,17 @@ class TestPermissions:
             ("dynamodb:PutItem", "Tables/RetryWindows.Arn"),
             ("dynamodb:DeleteItem", "Tables/RetryWindows.Arn"),
             ("dynamodb:GetItem", "Tables/Campaigns.Arn"),
+        }
+
+    def test_admin_publishes_and_explains_and_moves_users_in(self, stack: Stack) -> None:
+        assert stack.allowed("Admin/Role") == observability("Admin") | {
+            ("dynamodb:GetItem", "Tables/Profiles.Arn"),
+            ("dynamodb:PutItem", "Tables/Profiles.Arn"),
+            ("dynamodb:PutItem", "Tables/RetryWindows.Arn"),
+            ("dynamodb:DeleteItem", "Tables/RetryWindows.Arn"),
+            ("dynamodb:GetItem", "Tables/Campaigns.Arn"),
+            ("dynamodb:PutItem", "Tables/Campaigns.Arn"),
+            ("dynamodb:Query", "Tables/Campaigns.Arn"),
         }
 
     def test_sweep_queries_the_index_and_deletes_windows_only(self, stack: Stack) -> None:
@@ -183,7 +200,7 @@ class TestTables:
 
 
 class TestFunctions:
-    def test_three_functions_of_one_asset(self, stack: Stack) -> None:
+    def test_four_functions_of_one_asset(self, stack: Stack) -> None:
         functions = stack.of(FUNCTION)
         assert {name: each.properties["Handler"] for name, each in functions.items()} == {
             f"{name}/Function": f"functions.{name.lower()}.handler.handler" for name in FUNCTIONS
@@ -207,7 +224,7 @@ class TestFunctions:
         version = stack.show(alias["FunctionVersion"])
         assert version == f"{name}/Function/CurrentVersion.Version"
 
-    @pytest.mark.parametrize(("name", "seconds"), [("Track", 10), ("Sweep", 300), ("Ledger", 60)])
+    @pytest.mark.parametrize(("name", "seconds"), TIMEOUTS)
     def test_timeouts(self, stack: Stack, name: str, seconds: int) -> None:
         assert stack.get(FUNCTION, f"{name}/Function")["Timeout"] == seconds
 
@@ -364,34 +381,56 @@ class TestLedger:
 
 
 class TestApi:
-    def test_post_routes_reach_track_s_alias(self, stack: Stack) -> None:
-        routes = {
-            each.properties["RouteKey"]: stack.show(each.properties["Target"])
-            for each in stack.of("AWS::ApiGatewayV2::Route").values()
-        }
-        assert set(routes) == {
-            "POST /v1/track",
-            "POST /v1/identify",
-            "POST /v1/batch",
-            "POST /v1/actions",
-        }
-        ((name, integration),) = stack.of("AWS::ApiGatewayV2::Integration").items()
-        assert set(routes.values()) == {f"integrations/{name}"}
-        assert stack.show(integration.properties["IntegrationUri"]) == "Track/Live"
-        assert integration.properties["PayloadFormatVersion"] == "2.0"
+    @pytest.mark.parametrize(
+        ("function", "expected"),
+        [
+            ("Track", {f"POST {path}" for path in PATHS}),
+            ("Admin", {f"{method} {path}" for method, path in ROUTES}),
+        ],
+    )
+    def test_routes_reach_their_function_s_alias(
+        self, stack: Stack, function: str, expected: set[str]
+    ) -> None:
+        (name,) = (
+            name
+            for name, each in stack.of("AWS::ApiGatewayV2::Integration").items()
+            if stack.show(each.properties["IntegrationUri"]) == f"{function}/Live"
+            and each.properties["PayloadFormatVersion"] == "2.0"
+        )
+        assert {
+            each.properties["RouteKey"]
+            for each in stack.of(ROUTE).values()
+            if stack.show(each.properties["Target"]) == f"integrations/{name}"
+        } == expected
 
-    def test_only_the_gateway_may_invoke_and_only_by_these_paths(self, stack: Stack) -> None:
-        permissions = stack.of("AWS::Lambda::Permission").values()
-        assert {each.properties["Principal"] for each in permissions} == {
-            "apigateway.amazonaws.com"
+    def test_every_admin_route_and_no_other_needs_a_signature(self, stack: Stack) -> None:
+        signed = {
+            each.properties["RouteKey"]: each.properties["AuthorizationType"]
+            for each in stack.of(ROUTE).values()
         }
-        assert {stack.show(each.properties["FunctionName"]) for each in permissions} == {
-            "Track/Live"
+        assert {key for key, kind in signed.items() if kind == "AWS_IAM"} == {
+            key for key in signed if " /v1/admin" in key
         }
-        paths = {stack.show(each.properties["SourceArn"]).split(":")[-1] for each in permissions}
-        assert paths == {
-            f"Api/Http/*/*/v1/{name}" for name in ("track", "identify", "batch", "actions")
-        }
+        assert {kind for key, kind in signed.items() if " /v1/admin" not in key} == {"NONE"}
+        assert len(signed) == len(PATHS) + len(ROUTES)
+
+    @pytest.mark.parametrize(
+        ("function", "expected"),
+        [
+            ("Track", {f"Api/Http/*/*{path}" for path in PATHS}),
+            ("Admin", {f"Api/Http/*/*{path}" for _, path in ROUTES}),
+        ],
+    )
+    def test_only_the_gateway_may_invoke_and_only_by_these_paths(
+        self, stack: Stack, function: str, expected: set[str]
+    ) -> None:
+        permissions = [
+            each.properties
+            for each in stack.of("AWS::Lambda::Permission").values()
+            if stack.show(each.properties["FunctionName"]) == f"{function}/Live"
+        ]
+        assert {each["Principal"] for each in permissions} == {"apigateway.amazonaws.com"}
+        assert {stack.show(each["SourceArn"]).split(":")[-1] for each in permissions} == expected
 
     @pytest.mark.parametrize(("stage", "rate", "burst"), [("dev", 50, 100), ("prod", 1000, 2000)])
     def test_row_50_the_stage_throttles(
@@ -444,7 +483,7 @@ class TestStack:
         code = lambda_.Code.from_inline("handler = None")
         softask = SoftAsk(other, "Push", stage=stage, code=code)
         cdk.CfnOutput(other, "Profiles", value=softask.tables.profiles.table_name)
-        Template.from_stack(other).resource_count_is(FUNCTION, 3)
+        Template.from_stack(other).resource_count_is(FUNCTION, 4)
 
     def test_the_listing_knows_every_kind_of_resource(self, stack: Stack) -> None:
         template = ListedTemplate(resources=stack.resources, outputs={})
@@ -460,5 +499,6 @@ class TestStack:
             '{"eventName":["REMOVE"]}',
             "failures to Ledger/FailedRecords",
             "POST /v1/batch",
+            "PUT /v1/admin/settings (AWS_IAM)",
         ):
             assert fact in shown

@@ -26,12 +26,16 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from cli.campaigns import read_package
 from cli.local_tables import NAMES, create_tables
+from functions.admin.api import AdminApi
+from functions.admin.imports import Importer
+from functions.admin.service import Operator
 from functions.core.campaign import Package
 from functions.core.model import Profile, User
 from functions.store import profiles
 from functions.store.campaigns import CampaignItem, LiveCampaigns
 from functions.store.ledger import FactItem
 from functions.store.profiles import ProfileItem
+from functions.store.retry import Retry
 from functions.store.windows import WindowItem
 from functions.track.api import PublicApi
 from functions.track.service import Tracker
@@ -42,6 +46,7 @@ START = 1_795_255_200_000  # 2026-11-21T10:00:00Z
 SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
 SDK_ATTEMPTS = 3
 WRITE_KEY = "test-write-key"
+HASHES = (sha256(WRITE_KEY.encode()).hexdigest(),)
 
 Json = dict[str, Any]
 
@@ -141,8 +146,7 @@ class App:
         self.now = START
         self.pauses: list[float] = []
         self.log = io.StringIO()
-        hashes = (sha256(WRITE_KEY.encode()).hexdigest(),)
-        self.live = LiveCampaigns(package, hashes)
+        self.live = LiveCampaigns(package, HASHES)
         self.api = PublicApi(
             tracker=Tracker(pause=self.pauses.append, jitter=random.Random(1).random),
             live=self.live,
@@ -195,9 +199,80 @@ class App:
         return profiles.load(User("user", user), self.now).profile
 
 
+class Admin:
+    """An operator who speaks HTTP to the admin function, signed as `by`."""
+
+    by = "arn:aws:iam::000000000000:user/ada"
+
+    def __init__(self, package: Package) -> None:
+        self.now = START
+        self.pauses: list[float] = []
+        self.log = io.StringIO()
+        pause, jitter = self.pauses.append, random.Random(1).random
+        self.api = AdminApi(
+            operator=Operator(package, HASHES, Retry(pause, jitter)),
+            importer=Importer(pause, jitter),
+            clock=lambda: self.now,
+            logger=Logger(service=f"test-{id(self)}", stream=self.log),
+            salt="test-salt",
+        )
+
+    def send(
+        self,
+        method: str,
+        route: str,
+        body: str | None = None,
+        *,
+        query: dict[str, str] | None = None,
+        signer: Json | None = None,
+        **path: str,
+    ) -> tuple[int, Json]:
+        """`route` as API Gateway names it, with the decoded ids beside it, as it sends them."""
+        raw_path = route.format(**path)
+        event: Json = {
+            "version": "2.0",
+            "routeKey": f"{method} {route}",
+            "rawPath": raw_path,
+            "rawQueryString": "",
+            "headers": {},
+            "requestContext": {
+                "stage": "$default",
+                "http": {"method": method, "path": raw_path},
+                "authorizer": {"iam": {"userArn": self.by}} if signer is None else signer,
+            },
+            "isBase64Encoded": False,
+        }
+        optional = {"body": body, "pathParameters": path, "queryStringParameters": query}
+        event |= {name: value for name, value in optional.items() if value}
+        response = self.api.resolve(event, None)  # type: ignore[arg-type] # not a Lambda
+        self.headers: dict[str, str] = response["headers"]
+        return response["statusCode"], json.loads(response["body"])
+
+    def call(self, method: str, route: str, body: Json | None = None, **more: Any) -> Json:
+        """A call that must succeed. `route` is what follows `/v1/admin`."""
+        text = None if body is None else json.dumps(body)
+        status, answer = self.send(method, f"/v1/admin{route}", text, **more)
+        assert status == 200, answer
+        return answer
+
+    def refused(self, method: str, route: str, body: Json | None = None, **more: Any) -> Json:
+        """A call that must not succeed; its error, with the status."""
+        text = None if body is None else json.dumps(body)
+        status, answer = self.send(method, f"/v1/admin{route}", text, **more)
+        assert status >= 400, answer
+        return {"status": status, **answer}
+
+
 def message(event: str, user: str = "u1", device: str = "d1", **more: Any) -> Json:
     context = {"device": {"id": device}, "os": {"name": "iOS"}, "push": {"status": "notDetermined"}}
     return {"type": "track", "userId": user, "event": event, "context": context, **more}
+
+
+@pytest.fixture
+def admin(database: Database, package: Package) -> Admin:
+    """Of tables in which nothing was ever published."""
+    database.calls.clear()
+    return Admin(package)
 
 
 @pytest.fixture

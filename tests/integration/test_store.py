@@ -1,7 +1,6 @@
 """Profiles and windows in DynamoDB: round trips, conflicts, and writes that were lost or not."""
 
 import json
-import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -23,6 +22,7 @@ from functions.core.model import (
     Outcome,
     Profile,
     Progress,
+    Seen,
     Snapshot,
     User,
 )
@@ -54,7 +54,7 @@ FULL = Profile(
                 granted_at=START,
                 lease_until=START + 1,
             ),
-            seen=(1,),
+            seen=(Seen(1, START),),
             outcome=Outcome.DECLINED,
             outcome_at=START,
             outcome_of=1,
@@ -123,7 +123,7 @@ def test_a_retention_of_zero_keeps_a_profile_for_ever() -> None:
 
 
 def plain(item: Json) -> Json:
-    body: Json = json.loads(zlib.decompress(item["body"]["B"]))
+    body: Json = json.loads(codec.inflate(item["body"]["B"]))
     return body
 
 
@@ -144,7 +144,7 @@ def test_row_54_unknown_keys_survive_a_round_trip_through_old_code() -> None:
     stored_by_newer_code = newer(plain(items("SOFTASK_PROFILES_TABLE")[0]))
     table = boto3.resource("dynamodb").Table(NAMES["SOFTASK_PROFILES_TABLE"])
     item: Json = table.scan()["Items"][0]
-    raw = zlib.compress(json.dumps(stored_by_newer_code).encode())
+    raw = codec.deflate(json.dumps(stored_by_newer_code).encode())
     table.put_item(Item={**item, "body": raw, "schema_version": 2})
 
     stored = profiles.load(USER, START)
@@ -158,16 +158,16 @@ def test_row_54_unknown_keys_survive_a_round_trip_through_old_code() -> None:
 
 def test_row_54_what_is_gone_takes_its_unknown_keys_with_it() -> None:
     body = newer(json.loads(msgspec.json.encode(FULL)))
-    profile, surplus = codec.decode(zlib.compress(json.dumps(body).encode()))
+    profile, surplus = codec.decode(codec.deflate(json.dumps(body).encode()))
     forgotten = msgspec.structs.replace(profile, devices={}, attributes={})
-    again = json.loads(zlib.decompress(codec.encode(forgotten, surplus)))
+    again = json.loads(codec.inflate(codec.encode(forgotten, surplus)))
     assert "devices" not in again
     assert again["badge"] == {"count": 3}
 
 
 def test_a_body_that_is_no_profile_is_not_guessed_at() -> None:
     with pytest.raises(msgspec.ValidationError):
-        codec.decode(zlib.compress(b'{"seen_at":"yesterday"}'))
+        codec.decode(codec.deflate(b'{"seen_at":"yesterday"}'))
 
 
 # --- conflicts ---

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from starlette.requests import Request
@@ -15,7 +16,10 @@ BODY = b'{"userId":"u1"}'
 
 
 def request(
-    *headers: tuple[str, str], method: str = "POST", path: str = "/v1/track", query: str = ""
+    *headers: tuple[str, str],
+    method: str = "POST",
+    path: str = "/v1/track",
+    query: str = "",
 ) -> Request:
     return Request(
         {
@@ -25,7 +29,8 @@ def request(
             "server": ("127.0.0.1", 8080),
             "client": ("127.0.0.1", 50_000),
             "method": method,
-            "path": path,
+            "path": unquote(path),
+            "raw_path": path.encode(),
             "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
         }
@@ -33,7 +38,10 @@ def request(
 
 
 def event(*headers: tuple[str, str], body: bytes = BODY, **more: str) -> dict[str, Any]:
-    return gateway.to_event(request(*headers, **more), body, NOW, "r1")
+    sent = request(*headers, **more)
+    route = gateway.match(sent)
+    assert route
+    return gateway.to_event(sent, route, body, NOW, "r1")
 
 
 def test_an_event_has_the_shape_of_payload_2_0() -> None:
@@ -94,7 +102,8 @@ def test_the_query_is_kept_raw_and_read() -> None:
 def test_what_is_empty_is_left_out() -> None:
     made = event(body=b"")
     assert not made["isBase64Encoded"]
-    assert not {"body", "cookies", "queryStringParameters"} & made.keys()
+    left_out = {"body", "cookies", "queryStringParameters", "pathParameters"}
+    assert not left_out & made.keys()
 
 
 @pytest.mark.parametrize(
@@ -132,6 +141,34 @@ def test_a_compressed_body_is_handed_over_as_base64() -> None:
 def test_text_that_is_no_utf_8_is_handed_over_as_base64() -> None:
     made = event(("Content-Type", "application/json"), body=b"\xff\xfe")
     assert (made["body"], made["isBase64Encoded"]) == ("//4=", True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "user"),
+    [("ada%40example.com", "ada@example.com"), ("a%2Fb", "a/b"), ("100%25", "100%"), ("a", "a")],
+)
+def test_a_path_s_parameters_come_decoded_beside_the_route_that_was_matched(
+    sent: str, user: str
+) -> None:
+    made = event(method="GET", path=f"/v1/admin/users/{sent}/decisions")
+    assert made["routeKey"] == "GET /v1/admin/users/{id}/decisions"
+    assert made["requestContext"]["routeKey"] == made["routeKey"]
+    assert made["rawPath"] == f"/v1/admin/users/{user}/decisions"
+    assert made["pathParameters"] == {"id": user}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/track"),
+        ("POST", "/v1/track/"),
+        ("GET", "/v1/admin/campaigns/"),
+        ("GET", "/v1/admin/campaigns/a/b"),
+        ("DELETE", "/v1/admin/campaigns/a"),
+    ],
+)
+def test_what_no_route_is_for_matches_none(method: str, path: str) -> None:
+    assert gateway.match(request(method=method, path=path)) is None
 
 
 def test_an_event_is_json() -> None:

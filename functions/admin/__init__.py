@@ -1,0 +1,1 @@
+"""Lambda: operating live: campaigns, settings, why a user was not asked, moving users in."""

@@ -1,0 +1,214 @@
+"""What is live: read it, plan a change, write it, and again when somebody else was faster."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.admin import plans
+from functions.admin.plans import State, Step
+from functions.core import devices, explain, testing
+from functions.core.advice import warnings
+from functions.core.campaign import CampaignFile, Package, SettingsFile
+from functions.core.compiled import Campaign, Campaigns
+from functions.core.explain import Explanation
+from functions.core.model import Message, Profile, User
+from functions.store import changes, profiles
+from functions.store.campaigns import (
+    Change,
+    Compiled,
+    Entry,
+    Version,
+    Versions,
+    compile_live,
+    packaged_set,
+)
+from functions.store.changes import Listed, Record
+from functions.store.retry import Retry
+from functions.wire.admin import NotATestUser, NotFound
+from functions.wire.errors import TooLarge
+
+Plan = Callable[[State], Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A change, and what was live before it."""
+
+    before: State
+    step: Step
+
+    @property
+    def changed(self) -> bool:
+        """Whether there was anything to change."""
+        return self.step.live != self.before.live
+
+    @property
+    def revision(self) -> int:
+        """The one that holds after the change."""
+        return self.before.live.revision + self.changed
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An explanation, and the profile that it is about."""
+
+    explanation: Explanation
+    profile: Profile
+
+
+class Operator:
+    """What people do with live campaigns.
+
+    Every call reads what is live anew, strongly: an operator sees every change at once.
+    `Unavailable` means that the same call may be sent again.
+    """
+
+    def __init__(self, package: Package, write_keys: tuple[str, ...], retry: Retry) -> None:
+        self._package = package
+        self._write_keys = write_keys
+        self._retry = retry
+        self._versions = Versions()
+
+    def state(self) -> State:
+        """What is live now; the package, while nothing was ever published."""
+        live = changes.read_live()
+        if live is not None:
+            return State(live, self._versions)
+        packaged = plans.packaged_versions(self._package)
+        live = packaged_set(self._package, self._write_keys)
+        return State(live, Versions(packaged), packaged)
+
+    # --- changes ---
+
+    def publish(self, file: CampaignFile, expected: int | None, change: Change) -> Done:
+        """Raises `WireError` for a file or an expectation that does not hold."""
+        return self._change(lambda state: plans.publish(state, file, expected, change.at), change)
+
+    def pause(self, campaign: str, change: Change) -> Done:
+        """Raises `WireError` where there is no such campaign."""
+        return self._change(lambda state: plans.pause(state, campaign), change)
+
+    def resume(self, campaign: str, change: Change) -> Done:
+        """Raises `WireError` where there is nothing to resume."""
+        return self._change(lambda state: plans.resume(state, campaign), change)
+
+    def rollback(self, campaign: str, version: int, expected: int | None, change: Change) -> Done:
+        """Raises `WireError` for a version that cannot be live."""
+        return self._change(
+            lambda state: plans.rollback(state, campaign, version, expected, change.at), change
+        )
+
+    def change_settings(self, settings: SettingsFile, expected: int, change: Change) -> Done:
+        """Raises `WireError` where a campaign could not be used under them."""
+        return self._change(
+            lambda state: plans.change_settings(state, settings, expected, change), change
+        )
+
+    def _change(self, plan: Plan, change: Change) -> Done:
+        return self._retry.until_written(lambda: self._try(plan, change))
+
+    def _try(self, plan: Plan, change: Change) -> Done:
+        state = self.state()
+        done = Done(state, plan(state))
+        if done.changed:
+            _write(done, change)
+        return done
+
+    # --- reading ---
+
+    def versions(self, campaign: str, before: int | None) -> tuple[Entry, list[Listed]]:
+        """The campaign's entry, and its versions, newest first."""
+        state = self.state()
+        entry = state.entry(campaign)
+        if state.packaged:
+            file = state.version(campaign, 0).file
+            packaged = [Listed(number=0, status=file.status, change=None)]
+            return entry, packaged if before is None or before > 0 else []
+        return entry, changes.versions(campaign, before)
+
+    def campaigns(self, now: int) -> Campaigns:
+        """What serves now; what cannot be compiled is left out."""
+        return self._compiled(now).campaigns
+
+    def _compiled(self, now: int) -> Compiled:
+        state = self.state()
+        return compile_live(state.live, state.versions, now)
+
+    def explain(
+        self, campaign: str, user: User, question: Callable[[str], Message], now: int
+    ) -> Explained:
+        """question(event): the message that is asked about, by that event if it names none.
+
+        Where it names no device, the user's usual one is meant. Raises `NotFound` for a campaign
+        that the user could never see.
+        """
+        compiled = self._compiled(now)
+        usual = explain.question_event(_seen(campaign, user, compiled))
+        profile = profiles.load(user, now).profile
+        asked = question(usual)
+        if not asked.device:
+            asked = replace(asked, device=devices.usual(profile))
+        explanation = explain.explain(profile, campaign, asked, compiled.campaigns, now)
+        return Explained(explanation, profile)
+
+    def skip_waits(self, campaign: str, user: User, now: int) -> None:
+        """The test user's next ask waits for nothing. Raises `NotFound`."""
+        compiled = self._compiled(now)
+        _seen(campaign, user, compiled)
+        campaigns = compiled.campaigns
+
+        def mark() -> None:
+            stored = profiles.load(user, now)
+            profile = testing.skip_waits(stored.profile, campaign, campaigns)
+            if profile != stored.profile:
+                profiles.save(stored, profile, (), campaigns.retention)
+
+        self._retry.until_written(mark)
+
+    def check_test_user(self, user: User) -> None:
+        """Raises `NotATestUser`."""
+        if user.id not in self.state().live.settings.test_users:
+            problem = "Only test users may: add the id to settings.test_users."
+            raise NotATestUser(problem, "userId" if user.kind == "user" else "anonymousId")
+
+
+def advice(file: CampaignFile, state: State, now: int) -> tuple[str, ...]:
+    """What whoever publishes the file over that state should know."""
+    live = compile_live(state.live, state.versions, now).campaigns
+    advised = warnings(file, state.live.settings, live)
+    entry = state.live.campaigns.get(file.id)
+    if entry is not None and entry.status == "paused" and file.status == "active":
+        return (*advised, "the campaign is paused, and stays so until you resume it")
+    return advised
+
+
+def _seen(campaign: str, user: User, compiled: Compiled) -> Campaign:
+    found = compiled.campaigns.seen_by(user).by_id.get(campaign)
+    if found is not None and found.triggers:
+        return found
+    left_out = next((each for each in compiled.problems if each.startswith(f"{campaign} ")), None)
+    problem = f"No campaign {campaign!r} is live; a draft is seen by test users alone."
+    raise NotFound(left_out or problem, "id")
+
+
+def _write(done: Done, change: Change) -> None:
+    """All of the change, or nothing; with the first one, the packaged versions too."""
+    step = done.step
+    live = replace(step.live, revision=done.revision)
+    if len(msgspec.json.encode(live)) > changes.MAX_BODY:
+        problem = f"All that is live, settings included, has at most {changes.MAX_BODY} bytes."
+        raise TooLarge(problem, "settings")
+    new = [*done.before.packaged]
+    if step.file is not None:
+        new.append(Version(number=step.version, file=step.file, change=change))
+    record = Record(
+        id=uuid.uuid4().hex,
+        what=step.what,
+        campaign=step.campaign,
+        version=step.version if step.campaign else None,
+        change=change,
+    )
+    changes.write(record, live, new)

@@ -1,0 +1,56 @@
+"""What every API shares: bodies in, answers out, and a fault's way to an answer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+from functions.store.connection import Unavailable
+from functions.wire.answers import encode
+from functions.wire.body import read_body
+from functions.wire.errors import ErrorBody, TryAgain, WireError
+
+RETRY_AFTER = "1"
+
+_JSON = "application/json"
+
+
+def answering(answer: Callable[[], msgspec.Struct], logger: Logger) -> Callable[[], Response[str]]:
+    """Success is 200 with a body, a failure has a code, an unexpected one also a trace."""
+
+    def respond() -> Response[str]:
+        try:
+            return _respond(200, answer())
+        except WireError as error:
+            return _respond(error.status, error.body)
+        except Unavailable as error:
+            logger.warning("try_again", extra={"cause": repr(error.__cause__ or error)})
+            return _respond(TryAgain.status, TryAgain("Send the same call again.").body)
+        except Exception:
+            logger.exception("unexpected_fault")
+            fault = ErrorBody(code="internal_error", message="This is our fault; try again.")
+            return _respond(500, fault)
+
+    return respond
+
+
+def no_such_route(_: NotFoundError) -> Response[str]:
+    """For a path that the function is not made for."""
+    problem = ErrorBody(code="not_found", message="There is no such route; see the README.")
+    return _respond(404, problem)
+
+
+def body_of(event: Mapping[str, Any], limit: int) -> bytes:
+    """The decoded body of an API Gateway event (payload 2.0); raises as `read_body` does."""
+    is_base64 = bool(event.get("isBase64Encoded"))
+    return read_body(event.get("body"), is_base64=is_base64, limit=limit)
+
+
+def _respond(status: int, body: msgspec.Struct) -> Response[str]:
+    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+    if status >= 500:
+        headers["Retry-After"] = RETRY_AFTER
+    return Response(status, _JSON, encode(body), headers)

@@ -1,0 +1,45 @@
+"""The function that operates what is live."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.function import Function
+from infra.stages import Stage
+from infra.tables import Tables
+from infra.track import profile_environment
+
+
+class Admin(Function):
+    """Lambda `admin`: publishes, pauses and explains campaigns, and moves users in.
+
+    Who may call it is the API's business (IAM); what it may do is written here.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        code: lambda_.Code,
+        tables: Tables,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            stage=stage,
+            code=code,
+            handler="functions.admin.handler.handler",
+            description="Softask: operates live campaigns, for signed callers",
+            environment=profile_environment(stage, tables),
+            # An import gives up after 20 s; API Gateway would after 30.
+            timeout=Duration.seconds(29),
+        )
+        # A transaction is authorised through the actions it is made of.
+        self.allow(["dynamodb:GetItem", "dynamodb:PutItem"], tables.profiles.table_arn)
+        self.allow(["dynamodb:PutItem", "dynamodb:DeleteItem"], tables.windows.table_arn)
+        self.allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+            tables.campaigns.table_arn,
+        )
