@@ -16,15 +16,17 @@ from functions.core.campaign import (
     Package,
     Published,
     SettingsFile,
-    compile_campaign,
     parse_campaign,
     parse_settings,
 )
+from functions.core.compiling import compile_campaign
 from functions.core.errors import CampaignError, spell
 
 SETTINGS = "settings.yaml"
 
 Place = tuple[str | int, ...]
+
+_STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 class CampaignFileError(ValueError):
@@ -85,10 +87,19 @@ def compile_folder(folder: Path) -> bytes:
 
 def campaign_schema() -> bytes:
     """The JSON Schema of a campaign file, for editors (`docs/campaign.schema.json`)."""
+    return _schema("Softask campaign", CampaignFile)
+
+
+def settings_schema() -> bytes:
+    """The JSON Schema of the settings file, for editors (`docs/settings.schema.json`)."""
+    return _schema("Softask settings", SettingsFile)
+
+
+def _schema(title: str, kind: type[msgspec.Struct]) -> bytes:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Softask campaign",
-        **msgspec.json.schema(CampaignFile),
+        "title": title,
+        **msgspec.json.schema(kind),
     }
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
 
@@ -113,10 +124,22 @@ def read_campaign(path: Path, settings: SettingsFile) -> CampaignFile:
     return campaign
 
 
+def refused_at(path: Path, spelled: str, problem: str) -> CampaignFileError:
+    """A server's refusal of the file, whose place is spelled as in `trigger.any[0].event`."""
+    text, _ = _load(path)
+    place = tuple(int(step[1]) if step[1] else step[2] for step in _STEP.finditer(spelled))
+    return _located(path, text, CampaignError(place, problem))
+
+
+def read_yaml(text: str) -> Any:
+    """YAML as campaign files are read; else `yaml.YAMLError`."""
+    return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with fewer types
+
+
 def _load(path: Path) -> tuple[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return text, yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with fewer types
+        return text, read_yaml(text)
     except OSError as error:
         raise CampaignFileError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:

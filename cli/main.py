@@ -4,19 +4,25 @@ import os
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from cli.backtest.command import backtest
 from cli.campaigns import (
     SETTINGS,
     CampaignFileError,
     campaign_schema,
     read_campaign,
     read_settings,
+    settings_schema,
 )
+from cli.commands import campaigns, explain, users
+from cli.commands import settings as settings_commands
 from cli.dev import environment, loopback, packages
+from cli.moving_in import command as moving_in
 
 app = typer.Typer(
     name="softask",
@@ -68,6 +74,10 @@ def _options(
     ] = False,
 ) -> None:
     """What holds for every command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe may be ASCII: a sign that it cannot say must not end the command.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @app.command()
@@ -134,12 +144,37 @@ def validate(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Of the settings file instead.")
+    ] = False,
+) -> None:
     """Print the JSON Schema of a campaign file, for editors.
 
     Example: softask schema > docs/campaign.schema.json
     """
-    typer.echo(campaign_schema().decode(), nl=False)
+    typer.echo((settings_schema() if settings else campaign_schema()).decode(), nl=False)
+
+
+@app.command()
+def reference() -> None:
+    """Print the campaign reference, made from the code.
+
+    Example: softask reference > docs/campaigns.md
+    """
+    from cli.reference import reference as page  # noqa: PLC0415 - it reads the whole core
+
+    typer.echo(page(), nl=False)
+
+
+# What operators do with a running Softask.
+app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(settings_commands.app, name="settings")
+app.add_typer(users.app, name="user")
+app.command("explain")(explain.explain)
+app.command("test")(explain.rehearse)
+app.command("backtest")(backtest)
+app.add_typer(moving_in.app, name="import")
 
 
 def _problems(files: list[Path]) -> Iterator[str]:

@@ -16,11 +16,11 @@ from cli.dev import gateway, terminal
 from cli.dev.backend import Backend, swept_body
 from cli.dev.environment import WRITE_KEY
 from functions.core.model import SECOND
+from functions.core.moments import format_time
 from functions.store.connection import Unavailable
 from functions.wire.body import parse
 from functions.wire.errors import TryAgain, WireError
 from functions.wire.messages import read_user
-from functions.wire.times import format_time
 
 _INDEX = """\
 Softask, the dev server. It decides when a mobile app may ask for push permission.
@@ -33,6 +33,8 @@ A user reaches a moment of value:
 Then tell what became of the popup: PushSoftAskShown, PushSoftAskApproved, PushSoftAskDeclined.
 
 What is stored of the user:  curl -s '{origin}/_dev/profile?userId=u1'
+Would u1 be asked, and why?  curl -s {explain} -d '{{"userId": "u1"}}'
+Pause the campaign:          curl -s -X POST {pause}
 Two weeks later:             curl -s {origin}/_dev/clock -d '{{"advance": "14d"}}'
 Close the ended windows:     curl -s -X POST {origin}/_dev/sweep
 Forget everything:           curl -s -X POST {origin}/_dev/reset
@@ -72,20 +74,21 @@ class App:
         return response
 
     def _route(self, request: Request, body: bytes | None) -> Response:
-        key = gateway.route_key(request)
+        key, route = gateway.spell(request), gateway.match(request)
         if body is None:
             return gateway.too_large()
-        if key in gateway.ROUTES:
-            return self._invoke(request, body)
+        if route is not None:
+            return self._invoke(request, route, body)
         if key in self._dev:
             return _guarded(self._dev[key], request, body)
         return gateway.not_found()
 
-    def _invoke(self, request: Request, body: bytes) -> Response:
+    def _invoke(self, request: Request, route: gateway.Route, body: bytes) -> Response:
         request_id = uuid.uuid4().hex
-        event = gateway.to_event(request, body, self._backend.clock(), request_id)
+        event = gateway.to_event(request, route, body, self._backend.clock(), request_id)
+        answering = self._backend.administer if route.is_admin else self._backend.answer
         try:
-            answer = self._backend.answer(event, request_id)
+            answer = answering(event, request_id)
         except Exception:  # whatever it was: API Gateway answers a crashed function just so
             terminal.say(traceback.format_exc())
             return gateway.crashed()
@@ -95,7 +98,15 @@ class App:
 
     def _index(self, request: Request, _body: bytes) -> Response:
         host = request.headers.get("host", "127.0.0.1")
-        return PlainTextResponse(_INDEX.format(origin=f"http://{host}", write_key=WRITE_KEY))
+        origin = f"http://{host}"
+        campaign = f"{origin}/v1/admin/campaigns/{self._backend.first_campaign}"
+        page = _INDEX.format(
+            origin=origin,
+            write_key=WRITE_KEY,
+            explain=f"{campaign}/explain",
+            pause=f"{campaign}/pause",
+        )
+        return PlainTextResponse(page)
 
     def _read_clock(self, _request: Request, _body: bytes) -> Response:
         clock = self._backend.clock
@@ -133,7 +144,7 @@ def _json(body: Any, status: int = 200) -> Response:
 
 
 def _line(request: Request, response: Response, reasons: Sequence[str]) -> str:
-    told = [f"{gateway.route_key(request)} {response.status_code}", terminal.summary(reasons)]
+    told = [f"{gateway.spell(request)} {response.status_code}", terminal.summary(reasons)]
     outcome = _outcome(response)
     if outcome:
         told.append(f"-> {outcome}")

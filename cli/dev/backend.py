@@ -17,6 +17,9 @@ from cli.dev.engines import Engine
 from cli.dev.environment import WRITE_KEY_HASH
 from cli.dev.feed import Context, Feed
 from cli.dev.gate import Gate
+from functions.admin.api import AdminApi
+from functions.admin.imports import Importer
+from functions.admin.service import Operator
 from functions.core.campaign import Package
 from functions.core.model import MINUTE, User
 from functions.ledger import handler as ledger
@@ -24,6 +27,7 @@ from functions.store import connection
 from functions.store.campaigns import CampaignItem, LiveCampaigns
 from functions.store.ledger import FactItem
 from functions.store.profiles import ProfileItem
+from functions.store.retry import Retry
 from functions.store.windows import WindowItem
 from functions.sweep.service import Sweeper, Swept
 from functions.track.api import PublicApi
@@ -33,7 +37,7 @@ _TABLES = (ProfileItem, WindowItem, CampaignItem, FactItem)
 
 
 class Backend:
-    """The public API, the sweep and the ledger over one engine.
+    """The public and the admin API, the sweep and the ledger over one engine.
 
     As on Lambda, an execution environment serves one request at a time, and another is started
     when all are busy. Unlike there, the streams are delivered before a call returns.
@@ -45,6 +49,7 @@ class Backend:
         self._engine = engine
         self._gate = Gate()
         self._idle: list[PublicApi] = []
+        self._idle_admins: list[AdminApi] = []
         self._feed = Feed(
             engine,
             ledger.handler,
@@ -52,12 +57,17 @@ class Backend:
             profiles=ProfileItem.Meta.table_name,
             windows=WindowItem.Meta.table_name,
         )
-        self._logger = Logger(service="track", level="INFO")
+        self._loggers = {name: Logger(service=name, level="INFO") for name in ("track", "admin")}
         self._until_closed = ExitStack()
+
+    @property
+    def first_campaign(self) -> str:
+        """The id of a packaged campaign, for examples."""
+        return self._package.campaigns[0].id
 
     def start(self) -> None:
         """Starts the engine, creates the tables and connects to them."""
-        self._until_closed.enter_context(terminal.taken_over("track", "ledger"))
+        self._until_closed.enter_context(terminal.taken_over("track", "admin", "ledger"))
         self._until_closed.callback(self._engine.close)
         self._engine.start()
         engines.create(self._engine)
@@ -75,6 +85,18 @@ class Backend:
             api = self._idle.pop() if self._idle else self._environment()
             answered = api.resolver.resolve(event, Context("track", request_id))
             self._idle.append(api)
+            self._feed.drain()
+        return answered
+
+    def administer(self, event: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+        """An admin route's event in, its answer out. What it changed is seen at once."""
+        if event["requestContext"]["http"]["method"] == "GET":
+            with self._gate.together():
+                return self._administer(event, request_id)
+        with self._gate.alone():
+            answered = self._administer(event, request_id)
+            # What they read of the campaigns may be old now.
+            self._idle.clear()
             self._feed.drain()
         return answered
 
@@ -102,14 +124,32 @@ class Backend:
             self._feed.forget()
             # What they read of the campaigns is gone.
             self._idle.clear()
+            self._idle_admins.clear()
             self.clock.reset()
+
+    def _administer(self, event: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+        api = self._idle_admins.pop() if self._idle_admins else self._admin_environment()
+        answered = api.resolve(event, Context("admin", request_id))
+        self._idle_admins.append(api)
+        return answered
 
     def _environment(self) -> PublicApi:
         return PublicApi(
             tracker=Tracker(pause=time.sleep, jitter=random.random),
             live=LiveCampaigns(self._package, (WRITE_KEY_HASH,)),
             clock=self.clock,
-            logger=self._logger,
+            logger=self._loggers["track"],
+            salt=connection.ENVIRONMENT.salt,
+            resolver=_Resolver(),
+        )
+
+    def _admin_environment(self) -> AdminApi:
+        retry = Retry(time.sleep, random.random)
+        return AdminApi(
+            operator=Operator(self._package, (WRITE_KEY_HASH,), retry),
+            importer=Importer(retry.pause, retry.jitter),
+            clock=self.clock,
+            logger=self._loggers["admin"],
             salt=connection.ENVIRONMENT.salt,
             resolver=_Resolver(),
         )

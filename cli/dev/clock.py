@@ -6,8 +6,8 @@ from typing import Any
 from functions.clock import Clock, wall_clock
 from functions.core.campaign import milliseconds
 from functions.core.model import SECOND
+from functions.core.moments import parse_time
 from functions.wire.errors import InvalidRequest
-from functions.wire.times import parse_time
 
 _SPAN = re.compile(r"(?:[0-9]{1,6}[smhd])+")
 _PART = re.compile(r"[0-9]+[smhd]")

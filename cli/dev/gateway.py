@@ -7,16 +7,19 @@ body among it, reaches the function as base64.
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from functions.admin.routes import ROUTES as ADMIN
 from functions.track.routes import PATHS
 
-ROUTES = frozenset(f"POST {path}" for path in PATHS)
+ADMIN_ROUTES = frozenset(f"{method} {path}" for method, path in ADMIN)
+ROUTES = ADMIN_ROUTES | {f"POST {path}" for path in PATHS}
 """The route keys of the deployed API."""
 
 MAX_BODY = 10 * 1024 * 1024
@@ -27,26 +30,65 @@ _TEXT = frozenset({"application/json", "application/xml", "application/javascrip
 _ACCOUNT, _API = "000000000000", "dev"
 
 
-def route_key(request: Request) -> str:
-    """`POST /v1/track`: what API Gateway matches."""
+def spell(request: Request) -> str:
+    """`POST /v1/track`: the method and the path, decoded."""
     return f"{request.method} {_path(request)}"
 
 
-def to_event(request: Request, body: bytes, now: int, request_id: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The route that a request matches, and what its path says in place of the parameters."""
+
+    key: str
+    parameters: Mapping[str, str]
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the admin function answers it; the public one does the others."""
+        return self.key in ADMIN_ROUTES
+
+
+def match(request: Request) -> Route | None:
+    """A route without parameters goes before one with them; parameters come decoded."""
+    steps = _raw_path(request).split("/")
+    for key in sorted(ROUTES, key=lambda key: key.count("{")):
+        method, _, path = key.partition(" ")
+        parameters = _parameters(path.split("/"), steps)
+        if method == request.method and parameters is not None:
+            return Route(key, parameters)
+    return None
+
+
+def _parameters(template: list[str], steps: list[str]) -> dict[str, str] | None:
+    if len(template) != len(steps):
+        return None
+    parameters = {}
+    for expected, step in zip(template, steps, strict=True):
+        if expected.startswith("{") and step:
+            parameters[expected.strip("{}")] = unquote(step)
+        elif expected != unquote(step):
+            return None
+    return parameters
+
+
+def to_event(
+    request: Request, route: Route, body: bytes, now: int, request_id: str
+) -> dict[str, Any]:
     """The event of a request that arrived at `now`; like the original, without what is empty."""
     text = _as_text(request, body)
     event = {
         "version": "2.0",
-        "routeKey": route_key(request),
+        "routeKey": route.key,
         "rawPath": _path(request),
         "rawQueryString": _raw_query(request),
         "headers": _headers(request),
-        "requestContext": _context(request, now, request_id),
+        "requestContext": _context(request, route, now, request_id),
         "isBase64Encoded": text is None,
     }
     optional = {
         "cookies": _cookies(request),
         "queryStringParameters": _query(request),
+        "pathParameters": dict(route.parameters),
         "body": base64.b64encode(body).decode() if text is None else text,
     }
     return event | {name: value for name, value in optional.items() if value}
@@ -129,7 +171,7 @@ def _query(request: Request) -> dict[str, str]:
     return joined
 
 
-def _context(request: Request, now: int, request_id: str) -> dict[str, Any]:
+def _context(request: Request, route: Route, now: int, request_id: str) -> dict[str, Any]:
     arrived = datetime.fromtimestamp(now // 1000, UTC)
     host = request.headers.get("host", "").partition(":")[0]
     return {
@@ -145,7 +187,7 @@ def _context(request: Request, now: int, request_id: str) -> dict[str, Any]:
             "userAgent": request.headers.get("user-agent", ""),
         },
         "requestId": request_id,
-        "routeKey": route_key(request),
+        "routeKey": route.key,
         "stage": "$default",
         "time": arrived.strftime("%d/%b/%Y:%H:%M:%S +0000"),
         "timeEpoch": now,
@@ -154,6 +196,12 @@ def _context(request: Request, now: int, request_id: str) -> dict[str, Any]:
 
 def _path(request: Request) -> str:
     return str(request.scope["path"])
+
+
+def _raw_path(request: Request) -> str:
+    """As it was sent: a slash within an id is still encoded."""
+    sent = request.scope.get("raw_path")
+    return quote(_path(request)) if sent is None else bytes(sent).decode("latin-1")
 
 
 def _raw_query(request: Request) -> str:

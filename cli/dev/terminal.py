@@ -49,13 +49,22 @@ def summary(words: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
+def _change(record: logging.LogRecord) -> list[str] | None:
+    """What an operator changed: `publish push-softask 3`, `settings`."""
+    what = getattr(record, "what", None)
+    if what is None:
+        return None
+    campaign, version = getattr(record, "campaign", None), getattr(record, "version", None)
+    return [what if campaign is None else f"{what} {campaign} {version}"]
+
+
 class _Handler(logging.Handler):
-    """A decision's reasons go to the line of its request; anything else is a line of its own."""
+    """What was decided or changed goes to the line of its request; anything else is a line."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        reasons = getattr(record, "reasons", None)
-        if reasons is not None:
-            _reasons.get([]).extend(reasons)
+        told = getattr(record, "reasons", None) or _change(record)
+        if told is not None:
+            _reasons.get([]).extend(told)
             return
         cause = getattr(record, "cause", None)
         text = f"{record.name}: {record.getMessage()}"

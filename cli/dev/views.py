@@ -6,11 +6,11 @@ import msgspec
 
 from functions.core import recent
 from functions.core.model import SECOND, Profile, User
+from functions.core.moments import format_time
 from functions.store import connection, profiles
 from functions.store.keys import user_key
 from functions.store.ledger import FactItem
 from functions.store.windows import WindowItem
-from functions.wire.times import format_time
 
 
 def state_of(user: User, now: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -137,11 +138,11 @@ def test_the_contract_s_own_example_is_answered_as_it_says(http: httpx.Client) -
 
 
 @pytest.mark.parametrize("route", sorted(ROUTES))
-def test_every_route_reaches_the_function(http: httpx.Client, route: str) -> None:
+def test_every_route_reaches_its_function(http: httpx.Client, route: str) -> None:
     method, path = route.split()
-    response = http.request(method, path, content=b"{}")
-    assert response.status_code == 400
-    assert response.json()["code"] == "invalid_request"
+    response = http.request(method, path.replace("{id}", "push-softask"), content=b"{}")
+    assert response.status_code in (200, 400)
+    assert {"success", "code"} & response.json().keys()
 
 
 @pytest.mark.parametrize("path", ["/v1/nowhere", "/v1/track/", "/_dev/nowhere"])
@@ -204,6 +205,60 @@ def test_a_message_that_is_sent_many_times_at_once_is_counted_once(http: httpx.C
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(send, range(8)))) == 1
     assert state(http)["profile"]["events"]["ValueMomentReached"]["count"] == 1
+
+
+# --- operating it ---
+
+
+def test_a_pause_and_its_end_are_seen_at_once(http: httpx.Client) -> None:
+    assert track(http, "ValueMomentReached", "u1")["actions"]
+    assert http.post("/v1/admin/campaigns/push-softask/pause").json()["status"] == "paused"
+    assert track(http, "ValueMomentReached", "u2")["actions"] == []
+    assert http.post("/v1/admin/campaigns/push-softask/resume").json()["status"] == "active"
+    assert track(http, "ValueMomentReached", "u2")["actions"]
+
+
+def test_a_published_campaign_is_served_at_once(http: httpx.Client) -> None:
+    shown = http.get("/v1/admin/campaigns/push-softask").json()
+    body = {"campaign": shown["campaign"], "expectedVersion": 0, "reason": "a try"}
+    assert http.put("/v1/admin/campaigns/push-softask", json=body).json()["version"] == 1
+    [action] = track(http, "ValueMomentReached")["actions"]
+    assert action["campaignVersion"] == 1
+    [row] = http.get("/v1/admin/campaigns").json()["campaigns"]
+    assert (row["publishedBy"], row["reason"]) == ("dev", "a try")
+
+
+def test_a_reset_forgets_what_was_published(http: httpx.Client) -> None:
+    http.post("/v1/admin/campaigns/push-softask/pause")
+    http.post("/_dev/reset")
+    assert http.get("/v1/admin/campaigns").json()["revision"] == 0
+    assert track(http, "ValueMomentReached")["actions"]
+
+
+def test_silence_is_explained(http: httpx.Client) -> None:
+    decline(http)
+    asked = {"userId": "u1", "context": {"device": {"id": "d1"}}}
+    answer = http.post("/v1/admin/campaigns/push-softask/explain", json=asked).json()
+    assert (answer["wouldShow"], answer["nextEligibleAt"]) == (False, TWO_WEEKS_LATER)
+
+
+@pytest.mark.parametrize("user", ["ada@example.com", "a/b", "100%"])
+def test_a_user_id_in_a_path_may_be_encoded(http: httpx.Client, user: str) -> None:
+    track(http, "ValueMomentReached", user)
+    answer = http.get(f"/v1/admin/users/{quote(user, safe='')}/decisions").json()
+    assert [each["reason"] for each in answer["decisions"]] == ["offer_granted"]
+
+
+@pytest.mark.usefixtures("restless")
+def test_changes_beside_messages_are_all_kept(http: httpx.Client) -> None:
+    actions = ["pause", "resume"] * 6
+
+    def change(action: str) -> int:
+        track(http, "ValueMomentReached", f"u-{action}")
+        return http.post(f"/v1/admin/campaigns/push-softask/{action}").status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(change, actions)) == {200}
 
 
 # --- the clock ---
@@ -353,6 +408,8 @@ def test_the_first_page_says_how_to_begin(http: httpx.Client, url: str) -> None:
     page = http.get("/")
     assert page.headers["content-type"].startswith("text/plain")
     assert f"curl -s {url}/v1/track -u {WRITE_KEY}:" in page.text
+    for action in ("explain", "pause"):
+        assert f"{url}/v1/admin/campaigns/push-softask/{action}" in page.text
 
 
 # --- when something goes wrong ---
@@ -414,10 +471,12 @@ def test_a_request_is_one_short_line(
     track(http, "ValueMomentReached")
     track(http, "PushSoftAskShown")
     http.post("/v1/track", json={"userId": "u1"})
+    http.post("/v1/admin/campaigns/push-softask/pause")
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.splitlines() == [
         "2026-11-21T10:00:00Z POST /v1/track 200 offer_granted -> open_deeplink (attempt 1)",
         "2026-11-21T10:00:00Z POST /v1/track 200 shown",
         "2026-11-21T10:00:00Z POST /v1/track 400 -> invalid_request: Add event.",
+        "2026-11-21T10:00:00Z POST /v1/admin/campaigns/push-softask/pause 200 pause push-softask 0",
     ]

@@ -1,7 +1,11 @@
 """The README's requests, sent as they stand there, bring the answers that stand there."""
 
 import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,9 @@ import pytest
 
 from cli.demo.process import dev_server
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND = re.compile(r"^ {4}\.venv/bin/(?P<command>softask .*)$", re.MULTILINE)
 CALL = re.compile(
     r"curl -s http://127\.0\.0\.1:8080(?P<path>\S+).*?-d '(?P<body>\{.*?\})'", re.DOTALL
 )
@@ -50,6 +56,27 @@ def test_the_requests_of_the_readme_play_the_recipe() -> None:
         assert again["actions"][0]["attempt"] == 2
 
 
+def test_the_commands_of_the_readme_publish_explain_and_pause() -> None:
+    told = []
+    with dev_server() as url:
+        for command in COMMAND.findall(README):
+            ran = subprocess.run(  # noqa: S603 - the README's own lines
+                [sys.executable, "-m", "cli.main", *shlex.split(command)[1:]],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=ROOT,
+                env={**os.environ, "SOFTASK_URL": url},
+            )
+            assert ran.returncode == 0, ran.stderr
+            told.append(" ".join(ran.stdout.split()))
+    published, explained, paused = told
+    assert published.startswith("rate-the-app: new → 1 (active)")
+    assert explained.startswith("u1 would not see rate-the-app now: ")
+    assert "✗ audience" in explained or "✗ trigger" in explained
+    assert paused.startswith("rate-the-app: paused (version 1)")
+
+
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
 def test_what_the_readme_links_to_is_there(link: str) -> None:
-    assert (Path(__file__).parents[2] / link).exists()
+    assert (ROOT / link).exists()

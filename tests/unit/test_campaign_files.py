@@ -13,7 +13,8 @@ from cli.campaigns import (
     read_package,
     read_settings,
 )
-from functions.core.campaign import Package, compile_package
+from functions.core.campaign import Package
+from functions.core.compiling import compile_package
 
 SHIPPED = Path(__file__).parents[2] / "campaigns"
 SOFTASK = (SHIPPED / "push-softask.yaml").read_text()
@@ -76,7 +77,7 @@ def test_the_compiled_json_is_the_package() -> None:
         ("title: Keep", "titel: Keep", "titel", "content.retry.en.titel", "did you mean 'title'?"),
         ("content: retry", "content: rety", "rety", "attempts[1].content", "mean 'retry'?"),
         ("at_least: 1", "at_least: 0", "at_least", "attempts[1].since.at_least", ">= 1"),
-        ("yourapp:", "javascript:", "deeplink", "action.deeplink", "'javascript' is not allowed"),
+        ("yourapp:", "javascript:", "deeplink", "action.deeplink", "'javascript' is never allowed"),
         ("wait: 14d, ", "", "content: retry", "attempts[1]", "add a wait"),
         ("id: push-softask", "id: [push]", "id:", "id", "expected `str`, got `array`"),
     ],
@@ -230,7 +231,8 @@ def test_editors_get_a_schema_of_the_file() -> None:
 
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     properties = schema["$defs"]["CampaignFile"]["properties"]
-    assert properties["status"] == {"enum": ["active", "draft", "ended", "paused"]}
+    assert properties["status"]["enum"] == ["active", "draft", "ended", "paused"]
+    assert properties["status"]["description"]
 
 
 def test_several_campaigns_are_read_in_the_order_of_their_names(folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""What operators do with a running Softask: one module a group of commands."""

@@ -1,0 +1,1 @@
+"""`softask import users`: what the system in use before knew, so that nobody is asked again."""
