@@ -67,7 +67,7 @@ def _unrecorded(campaign: Campaign, live: Campaigns | None) -> Iterator[str]:
 def _looking_back(campaign: Campaign) -> Iterator[Need]:
     """The histories by which the campaign judges; its bare triggers only begin an evaluation."""
     bare = {
-        rule.event
+        Need(rule.event).key
         for rules in campaign.triggers.values()
         for rule in rules
         if rule.every is None and not rule.on
@@ -75,7 +75,7 @@ def _looking_back(campaign: Campaign) -> Iterator[Need]:
     judged = campaign.audience.needs | {
         need for attempt in campaign.attempts if attempt.audience for need in attempt.audience.needs
     }
-    yield from (need for need in campaign.needs if need.event not in bare or need in judged)
+    yield from (need for need in campaign.needs if need.key not in bare or need in judged)
 
 
 def _is_kept(need: Need, known: frozenset[Need]) -> bool:

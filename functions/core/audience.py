@@ -15,6 +15,7 @@ from functions.core.errors import CampaignError
 from functions.core.experiment import share
 from functions.core.happened import CAMPAIGN_TAKES, EVENT_TAKES, compile_campaign, compile_event
 from functions.core.model import DAY, Device, PushStatus, User
+from functions.core.moments import format_time
 from functions.core.operators import (
     OPERATORS,
     Place,
@@ -53,12 +54,16 @@ __all__ = [
 PUSH_STATUS = "push_permission_status"
 """Reads as the acting device's permission, not as the trait of that name."""
 
+DECLINED_AT = "push_softask_declined_at"
+"""Reads as the latest decline that is known, whether the app told of it or it was counted here."""
+
 _COMPARED = (*OPERATORS, "default")
 _EQUALITY = ("is", "is_not", "in", "not_in")
 _ORDER = ("gt", "gte", "lt", "lte", "between")
 _TEXTS = ("contains", "starts_with", "ends_with")
 _VERSIONS = ("version_is", "version_gt", "version_gte", "version_lt", "version_lte")
 _VERSIONED = ("os_version", "app_version")
+_WHEN = ("exists", "before", "after", "within")
 _SUBJECTS = {
     **GROUPS,
     "attribute": _COMPARED,
@@ -110,6 +115,8 @@ def _attribute(said: Said, defaults: Mapping[str, Scalar], place: Place) -> Rule
     name = said["attribute"]
     if name == PUSH_STATUS:
         return _push_status(said, place)
+    if name == DECLINED_AT:
+        return _declined_at(said, defaults, place)
     comparison, default = comparison_of(said, name, _COMPARED, place, defaults.get(name))
 
     def read(subject: Subject) -> Any:
@@ -136,6 +143,23 @@ def _timed(name: str, comparison: TimedComparison, read: Read) -> Rule:
         read,
         lambda subject: to_come(moments(read(subject)), subject.now),
     )
+
+
+def _declined_at(said: Said, defaults: Mapping[str, Scalar], place: Place) -> Rule:
+    for word in said:
+        if word not in ("attribute", "default", *_WHEN):
+            problem = f"{DECLINED_AT} takes no {word!r}; known here: {', '.join(_WHEN)}"
+            raise CampaignError((*place, word), problem)
+    comparison, default = comparison_of(said, DECLINED_AT, _WHEN, place, defaults.get(DECLINED_AT))
+
+    def read(subject: Subject) -> Scalar | None:
+        return default if subject.declined_at is None else format_time(subject.declined_at)
+
+    if isinstance(comparison, TimedComparison):
+        return _timed(DECLINED_AT, comparison, read)
+    test: Callable[..., bool] = comparison.holds
+    says = f"{DECLINED_AT} {comparison.says}"
+    return Rule(says, lambda subject: test(read(subject)), read, never)
 
 
 def _push_status(said: Said, place: Place) -> Rule:

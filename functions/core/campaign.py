@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from functions.core.conditions import Condition, Duration, Name, PropertyCondition, Scalar
-from functions.core.model import DAY, HOUR, MINUTE, SECOND
+from functions.core.model import DAY, HOUR, MINUTE, SECOND, Outcome
 from functions.core.parsing import parse
 
 PERMISSION_EVENT = "PushPermissionChanged"
@@ -27,6 +27,7 @@ Moment = Annotated[
         examples=["2026-11-21T10:00:00Z"],
     ),
 ]
+Words = Annotated[str, Meta(min_length=1)]
 Status = Literal["draft", "active", "paused", "ended"]
 
 MOST_TIMES = 20
@@ -216,11 +217,11 @@ class Copy(_Strict, frozen=True, kw_only=True):
     `{{ first_name | default: "there" }}` places an attribute, in answers to verified users.
     """
 
-    title: Annotated[str, Meta(description="The headline.")]
-    body: Annotated[str, Meta(description="What the notifications are for.")]
-    approve: Annotated[str, Meta(description="The button that says yes.")]
+    title: Annotated[Words, Meta(description="The headline.")]
+    body: Annotated[Words, Meta(description="What the notifications are for.")]
+    approve: Annotated[Words, Meta(description="The button that says yes.")]
     decline: Annotated[
-        str | None, Meta(description="The button that says not now; may be left out.")
+        Words | None, Meta(description="The button that says not now; may be left out.")
     ] = None
     extras: Annotated[
         Mapping[str, Any], Meta(description="The app's own: image, layout, … Sent as it stands.")
@@ -253,7 +254,9 @@ class Arms(_Strict, frozen=True, kw_only=True):
 class Experiment(_Strict, frozen=True, kw_only=True):
     """Who is shown what, by a stable hash of the salt and the user."""
 
-    salt: Annotated[Name, Meta(description="Another salt deals all users anew.")]
+    salt: Annotated[
+        Name, Meta(description="Another salt deals those anew who were not exposed yet.")
+    ]
     arms: Annotated[Arms, Meta(description="The arms and their weights.")]
 
 
@@ -370,11 +373,13 @@ class Published(msgspec.Struct, frozen=True):
     """A campaign file and the version under which it is live; 0 is the packaged one.
 
     status: holds instead of the file's own, where the campaign was paused since.
+    earlier: what other events meant in versions before it; an app may report by them still.
     """
 
     file: CampaignFile
     version: int = 0
     status: Status | None = None
+    earlier: Mapping[str, Outcome] = {}
 
 
 class Package(msgspec.Struct, frozen=True):

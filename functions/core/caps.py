@@ -1,6 +1,6 @@
 """Frequency caps, compiled."""
 
-from dataclasses import dataclass
+import msgspec
 
 from functions.core.campaign import Cap, milliseconds
 from functions.core.errors import CampaignError
@@ -9,8 +9,7 @@ from functions.core.model import DAY
 _PER = {"day": DAY, "week": 7 * DAY}
 
 
-@dataclass(frozen=True, slots=True)
-class CapRule:
+class CapRule(msgspec.Struct, frozen=True):
     """A frequency cap; `within` is None for the current session."""
 
     at_most: int

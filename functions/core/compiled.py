@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from functions.core.audience import (
     PropertyRule,
@@ -23,11 +24,13 @@ from functions.core.campaign import (
 )
 from functions.core.caps import CapRule, compile_caps
 from functions.core.history import Need, Tally, tallies
-from functions.core.model import Content, Outcome, User
+from functions.core.model import DAY, Content, Outcome, User
+
+RECIPE_WAIT = 14 * DAY
+"""How long the recipe waits after a decline."""
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerRule:
+class TriggerRule(msgspec.Struct, frozen=True):
     """One event that triggers. `key`: the tally in which `every` and `on` count."""
 
     event: str
@@ -39,8 +42,7 @@ class TriggerRule:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnlessRule:
+class UnlessRule(msgspec.Struct, frozen=True):
     """A tally whose newest event calls the trigger off for a while."""
 
     event: str
@@ -48,8 +50,7 @@ class UnlessRule:
     within: int
 
 
-@dataclass(frozen=True, slots=True)
-class SinceRule:
+class SinceRule(msgspec.Struct, frozen=True):
     """Value to be delivered since the last ask, counted under its tally's key."""
 
     event: str
@@ -57,8 +58,7 @@ class SinceRule:
     at_least: int
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """An attempt, and the waits that precede it; `denied` is None where a denial is the end."""
 
     content: str
@@ -69,16 +69,14 @@ class Attempt:
     audience: Rule | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Forgiveness:
+class Forgiveness(msgspec.Struct, frozen=True):
     """Dismissals that spend no attempt: the same one again after `wait`, `at_most` times."""
 
     wait: int
     at_most: int
 
 
-@dataclass(frozen=True, slots=True)
-class Campaign:
+class Campaign(msgspec.Struct, frozen=True):
     """A campaign, compiled: what `decide` reads. Spans in milliseconds."""
 
     file: CampaignFile
@@ -123,8 +121,22 @@ class Campaign:
         return self.file.permission.fallback_to_settings
 
     @property
+    def hears_told_declines(self) -> bool:
+        """Whether a decline that the app told of holds here.
+
+        Of a stand-in without attempts nobody knows what it asks for: the decline waits for its
+        campaign to be back.
+        """
+        return self.kind == "push" and bool(self.attempts)
+
+    @property
     def longest_wait(self) -> int:
-        """What a floor that a phone reports is measured with."""
+        """What a floor is measured with that a phone or an import tells.
+
+        A campaign of one attempt names no wait of its own: it takes the recipe's.
+        """
+        if len(self.attempts) == 1 and not self.repeats:
+            return RECIPE_WAIT
         waits = (max(attempt.declined, attempt.dismissed) for attempt in self.attempts)
         return max(waits, default=0)
 
@@ -188,7 +200,7 @@ class Campaigns:
         for campaign in ranked:
             for event in campaign.triggers:
                 self.triggered[event] = (*self.triggered.get(event, ()), campaign)
-            for event, outcome in self._all_outcomes(campaign):
+            for event, outcome in campaign.outcomes.items():
                 self.outcomes[event] = (*self.outcomes.get(event, ()), (campaign, outcome))
         self.session_event = self._session_event(ranked)
         self.needs = frozenset(self._needs(ranked))
@@ -198,14 +210,6 @@ class Campaigns:
         self._referred = frozenset(
             (*self.tallies, *self.outcomes, self.session_event, PERMISSION_EVENT)
         ) - {""}
-
-    def _all_outcomes(self, campaign: Campaign) -> Iterator[tuple[str, Outcome]]:
-        """Those of the live version, and under other names those of the versions before it."""
-        known = dict(campaign.outcomes)
-        for before in self._previous:
-            if before.id == campaign.id:
-                known = {**before.outcomes, **known}
-        yield from known.items()
 
     def _session_event(self, ranked: list[Campaign]) -> str:
         """Empty while nothing counts in sessions."""

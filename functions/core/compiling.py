@@ -13,7 +13,6 @@ from functions.core.campaign import (
     AttemptRule,
     CampaignFile,
     Copy,
-    DismissedRule,
     Links,
     OutcomeNames,
     Package,
@@ -37,7 +36,7 @@ from functions.core.compiled import (
     TriggerRule,
     UnlessRule,
 )
-from functions.core.content import check_text
+from functions.core.content import check_text, tag_of
 from functions.core.deeplinks import check_deeplink
 from functions.core.errors import CampaignError
 from functions.core.experiment import HOLDOUT, SOFT_ASK
@@ -100,18 +99,20 @@ def compile_campaign(published: Published, settings: SettingsFile) -> Campaign:
         starts_at=starts_at,
         ends_at=ends_at,
         triggers=triggers,
-        unless=tuple(_compile_unless(each, i) for i, each in enumerate(file.trigger.unless)),
+        unless=tuple(
+            _compile_unless(each, i, file.trigger.any) for i, each in enumerate(file.trigger.unless)
+        ),
         max_age=milliseconds(file.trigger.max_age),
         audience=audience,
         attempts=attempts,
         at_most=file.repeat.at_most if file.repeat else len(attempts),
         repeats=file.repeat is not None,
-        forgiveness=_compile_dismissed(file.dismissed),
+        forgiveness=_compile_dismissed(file),
         caps=compile_caps(file.caps, ()),
-        lease=milliseconds(file.offer.lease),
+        lease=_compile_lease(file.offer.lease),
         links=_compile_links(file, settings),
         content=_compile_content(file),
-        outcomes=_compile_outcomes(file.outcomes),
+        outcomes={**published.earlier, **compile_outcomes(file.outcomes)},
         salt=file.experiment.salt if file.experiment else "",
         arms=_compile_arms(file),
         needs=frozenset(_needs(file, (audience, *_audiences(attempts)))),
@@ -153,11 +154,19 @@ def recorder(campaign_id: str, version: int, outcomes: OutcomeNames) -> Campaign
         lease=0,
         links={},
         content={},
-        outcomes=_compile_outcomes(outcomes),
+        outcomes=compile_outcomes(outcomes),
         salt="",
         arms=((SOFT_ASK, 1),),
         needs=frozenset(),
     )
+
+
+def _compile_lease(lease: str) -> int:
+    """An offer that is never open would not keep a second popup from being offered beside it."""
+    span = milliseconds(lease)
+    if not span:
+        raise CampaignError(("offer", "lease"), "write a longer span, as in '10m'")
+    return span
 
 
 def _compile_schedule(file: CampaignFile) -> tuple[int | None, int | None]:
@@ -196,9 +205,13 @@ def _compile_triggers(events: tuple[TriggerEvent, ...]) -> dict[str, tuple[Trigg
     return triggers
 
 
-def _compile_unless(rule: Unless, index: int) -> UnlessRule:
+def _compile_unless(rule: Unless, index: int, triggers: tuple[TriggerEvent, ...]) -> UnlessRule:
+    place = ("trigger", "unless", index)
     if rule.where is not None:
-        compile_properties(rule.where, ("trigger", "unless", index, "where"))
+        compile_properties(rule.where, (*place, "where"))
+    elif any(each.event == rule.event and each.where is None for each in triggers):
+        problem = f"{rule.event} would call itself off; name another event, or add a where"
+        raise CampaignError((*place, "event"), problem)
     return UnlessRule(rule.event, tally_key(rule.event, rule.where), milliseconds(rule.within))
 
 
@@ -246,14 +259,17 @@ def _compile_attempt(
     )
 
 
-def _compile_dismissed(rule: DismissedRule) -> Forgiveness | None:
-    place = ("dismissed",)
+def _compile_dismissed(file: CampaignFile) -> Forgiveness | None:
+    rule, place = file.dismissed, ("dismissed",)
     if (rule.wait is None) != (rule.at_most is None):
         raise CampaignError(place, "say wait and at_most together: {wait: 3d, at_most: 3}")
     if (rule.as_ is None) == (rule.wait is None):
         raise CampaignError(place, "say either as: declined, or wait and at_most")
     if rule.wait is None or rule.at_most is None:
         return None
+    if file.repeat is not None:
+        problem = "leave it out beside repeat, whose gap counts from every show alike"
+        raise CampaignError(place, problem)
     return Forgiveness(milliseconds(rule.wait), rule.at_most)
 
 
@@ -282,7 +298,8 @@ def _compile_arms(file: CampaignFile) -> tuple[tuple[str, int], ...]:
     return ((SOFT_ASK, arms.soft_ask), (HOLDOUT, arms.holdout))
 
 
-def _compile_outcomes(names: OutcomeNames) -> dict[str, Outcome]:
+def compile_outcomes(names: OutcomeNames) -> dict[str, Outcome]:
+    """What each event means; else `CampaignError` where one would mean two things."""
     outcomes: dict[str, Outcome] = {}
     for outcome in Outcome:
         event = getattr(names, outcome.value)
@@ -295,13 +312,9 @@ def _compile_outcomes(names: OutcomeNames) -> dict[str, Outcome]:
 
 def _compile_content(file: CampaignFile) -> dict[str, dict[str, Content]]:
     return {
-        name: {_tag(locale): _content(locale, copy) for locale, copy in locales.items()}
+        name: {tag_of(locale): _content(locale, copy) for locale, copy in locales.items()}
         for name, locales in file.content.items()
     }
-
-
-def _tag(locale: str) -> str:
-    return locale.lower().replace("_", "-")
 
 
 def _content(locale: str, copy: Copy) -> Content:
@@ -322,7 +335,7 @@ def _check_content(file: CampaignFile, attempts: tuple[Attempt, ...], default_lo
             problem = f"no content {attempt.content!r}{nearest(attempt.content, file.content)}"
             raise CampaignError(place, problem)
     for name, locales in file.content.items():
-        if _tag(default_locale) not in {_tag(locale) for locale in locales}:
+        if tag_of(default_locale) not in {tag_of(locale) for locale in locales}:
             problem = f"add the default locale {default_locale!r}, which every other falls back to"
             raise CampaignError(("content", name), problem)
         for locale, copy in locales.items():

@@ -31,14 +31,19 @@ _MARKS = re.compile(r"\{\{|\}\}|\{%")
 def in_locale(locales: Mapping[str, Content], wanted: str | None, default: str) -> Content:
     """zh-Hant-TW, else zh-Hant, else zh, else the default (RFC 4647, lookup).
 
-    The keys of `locales` are lower case, and the default is among them.
+    The keys of `locales` are as `tag_of` makes them, and the default is among them.
     """
-    tag = (wanted or "").lower().replace("_", "-")
+    tag = tag_of(wanted or "")
     while tag:
         if tag in locales:
             return locales[tag]
         tag = _shorter(tag)
-    return locales[default.lower()]
+    return locales[tag_of(default)]
+
+
+def tag_of(locale: str) -> str:
+    """`zh-hant-tw` of `zh_Hant_TW`: as locales are compared."""
+    return locale.lower().replace("_", "-")
 
 
 def check_text(text: str, place: tuple[str | int, ...]) -> None:

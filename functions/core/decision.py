@@ -4,10 +4,9 @@ Pure: the same profile, message, campaigns and `now` give the same decision, so 
 while saving is answered by deciding again on the fresher profile.
 """
 
-import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
 from functions.core import (
@@ -55,19 +54,22 @@ _REPORTED = {
     Outcome.SUPPRESSED: Reason.SUPPRESSED,
 }
 
+_ANSWERED = {
+    PushStatus.GRANTED: Reason.ALREADY_GRANTED,
+    PushStatus.DENIED: Reason.PERMISSION_DENIED,
+}
+
 _OFFERING = (Reason.OFFER_GRANTED, Reason.OFFER_REPEATED)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """Why, and for which campaign; empty where the message itself is judged."""
 
     reason: Reason
     campaign: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What a message led to. `profile` is the given one, the same object, if nothing changed."""
 
     profile: Profile
@@ -77,13 +79,17 @@ class Decision:
 
     @property
     def reason(self) -> Reason:
-        """What is remembered and logged of the message: an offer, else the first reason."""
+        """What is remembered and logged of the message.
+
+        An offer; else what the message itself did; else the reason of the campaign that got
+        furthest through the rules.
+        """
         given = [verdict.reason for verdict in self.reasons]
-        return next((reason for reason in given if reason in _OFFERING), given[0])
+        offering = (reason for reason in given if reason in _OFFERING)
+        return next(offering, None) or max(given, key=eligibility.stage)
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(msgspec.Struct, frozen=True):
     """What several messages of one user led to, decided one after the other."""
 
     profile: Profile
@@ -178,7 +184,9 @@ class _Turn:
             self._profile = replace(self._profile, attributes=traits)
         status = message.traits.get(PUSH_STATUS)
         if status is not None and permission.read_status(status) is not PushStatus.UNKNOWN:
-            self._take_snapshot(replace(self._known_push(), status=status))
+            # Told in words of its own, it was answered: a snapshot's "never asked" is over.
+            asked = replace(self._known_push(), status=status, ever_asked=True)
+            self._take_snapshot(asked)
         self._hear_of_decline(message.declined_at)
         if not self._reasons:
             changed = self._profile != self._before
@@ -215,7 +223,7 @@ class _Turn:
             profile = replace(before, seen_at=now)
         else:
             profile = before
-        return dataclasses.replace(decided, profile=profile)
+        return replace(decided, profile=profile)
 
     # --- counting ---
 
@@ -248,7 +256,7 @@ class _Turn:
         message = self._message
         known = self._profile.devices.get(message.device)
         device = devices.with_context(known, message)
-        if device is not None and device != known:
+        if device is not None and device is not known:
             united = devices.with_device(self._profile, message.device, device)
             self._profile = replace(self._profile, devices=united)
         if message.push is not None:
@@ -259,33 +267,46 @@ class _Turn:
         message, before = self._message, self._before
         known = self._profile.devices.get(message.device)
         device = devices.with_snapshot(known, push, message, self._now)
-        same = known is not None and device == replace(known, push_at=device.push_at)
-        if same and (message.kind == "identify" or message.event == PERMISSION_EVENT):
+        is_report = message.kind == "identify" or message.event == PERMISSION_EVENT
+        if is_report and known is not None and device == replace(known, push_at=device.push_at):
             return
         self._profile = replace(
             self._profile, devices=devices.with_device(self._profile, message.device, device)
         )
         was = permission.status_on(before, message.device)
         status = permission.status_on(self._profile, message.device)
-        if status is not was and status is not PushStatus.UNKNOWN:
+        if status is PushStatus.UNKNOWN:
+            return
+        if status is not was:
             self._answered(status)
+        elif message.event == PERMISSION_EVENT:
+            # Denied once more: Android's second prompt leaves the status as it was.
+            self._settle(status)
 
     def _answered(self, status: PushStatus) -> None:
         """The OS prompt was answered on this device, or its settings were changed."""
-        granted = status is PushStatus.GRANTED
-        self._permission_fact(FactKind.GRANTED if granted else FactKind.DENIED)
-        reason = Reason.ALREADY_GRANTED if granted else Reason.PERMISSION_DENIED
-        for campaign_id, progress in self._profile.progress.items():
-            campaign = self._campaigns.by_id.get(campaign_id)
-            if campaign is not None and campaign.kind == "popup":
-                continue
-            settled = frequency.settle(
-                progress, campaign, self._message.device, status, self._message.at
-            )
-            offer = settled.offer
+        is_granted = status is PushStatus.GRANTED
+        self._permission_fact(FactKind.GRANTED if is_granted else FactKind.DENIED)
+        self._settle(status)
+        for campaign_id, progress in self._asking_for_push():
+            offer = progress.offer
             if offer is not None and offer.device == self._message.device:
-                settled = frequency.withdraw(settled)
-            self._advance(campaign_id, settled, reason)
+                self._advance(campaign_id, frequency.withdraw(progress), _ANSWERED[status])
+
+    def _settle(self, status: PushStatus) -> None:
+        """What approvals that led to an OS prompt came to."""
+        message = self._message
+        for campaign_id, progress in self._asking_for_push():
+            campaign = self._campaigns.by_id.get(campaign_id)
+            settled = frequency.settle(progress, campaign, message.device, status, message.at)
+            self._advance(campaign_id, settled, _ANSWERED[status])
+
+    def _asking_for_push(self) -> Iterator[tuple[str, Progress]]:
+        """The user's way through every campaign but popups that ask for something else."""
+        for campaign_id, progress in list(self._profile.progress.items()):
+            campaign = self._campaigns.by_id.get(campaign_id)
+            if campaign is None or campaign.kind == "push":
+                yield campaign_id, progress
 
     def _permission_fact(self, kind: FactKind) -> None:
         """The fact belongs to the campaign whose offer the device saw last, if one did."""
@@ -318,16 +339,19 @@ class _Turn:
         at = min(max(self._message.at, meant.granted_at), self._now)
         campaign = self._campaigns.granted(campaign.id, meant.version) or campaign
         after = frequency.report(before, campaign, meant, outcome, at)
-        status = self._status()
-        if outcome is Outcome.APPROVED and status is not PushStatus.UNKNOWN:
+        asks_for_push = outcome is Outcome.APPROVED and campaign.kind == "push"
+        if asks_for_push and self._is_answered(meant):
             device = self._message.device
-            after = frequency.settle(after, campaign, device, status, self._answered_at(at))
+            told_at = max(at, permission.told_at(self._profile, device))
+            after = frequency.settle(after, campaign, device, self._status(), told_at)
         self._advance(campaign.id, after)
         if after == before:
             self._because(Reason.NO_TRANSITION, campaign.id)
             return
         self._because(_REPORTED[outcome], campaign.id)
         unseen = outcome is not Outcome.SUPPRESSED and not frequency.is_seen(before, meant.serial)
+        if unseen:
+            self._make_way(campaign.id)
         if unseen and outcome is not Outcome.SHOWN:
             self._outcome_fact(campaign, FactKind.SHOWN, meant, at)
         self._outcome_fact(campaign, FactKind(outcome.value), meant, at)
@@ -335,9 +359,24 @@ class _Turn:
         if refused and campaign.attempts and campaign.attempt(after.spent + 1) is None:
             self._fact(f"{campaign.id}:exhausted", FactKind.EXHAUSTED, at, campaign.id, after.offer)
 
-    def _answered_at(self, at: int) -> int:
-        known = self._profile.devices.get(self._message.device)
-        return max(at, known.push_at) if known else at
+    def _make_way(self, seen: str) -> None:
+        """A popup that was seen after all takes back what other campaigns offered meanwhile."""
+        for campaign_id, progress in self._profile.progress.items():
+            if campaign_id != seen and frequency.open_offer(progress, self._now) is not None:
+                self._advance(campaign_id, frequency.withdraw(progress))
+
+    def _is_answered(self, meant: Grant) -> bool:
+        """Whether the prompt that an approval leads to was answered already.
+
+        A denial from before the offer was an earlier prompt's: the device is asked again, or led to
+        its settings.
+        """
+        if self._status() is not PushStatus.DENIED:
+            return self._status() is PushStatus.GRANTED
+        device = self._message.device
+        if permission.status_on(self._before, device) is not PushStatus.DENIED:
+            return True
+        return permission.told_at(self._before, device) > meant.granted_at
 
     def _offer_meant(
         self, reporting: tuple[tuple[Campaign, Outcome], ...]
@@ -407,7 +446,7 @@ class _Turn:
     def _adopt_decline(self, campaign: Campaign) -> None:
         """A decline that the app told of holds for every campaign, also for one begun later."""
         told = self._profile.declined_at
-        if told is not None and campaign.kind == "push":
+        if told is not None and campaign.hears_told_declines:
             declined = frequency.decline(self._progress(campaign.id), campaign, told)
             self._advance(campaign.id, declined)
 
@@ -514,7 +553,7 @@ class _Turn:
     ) -> None:
         """Stores the progress, and tells the phone of an offer that it took back."""
         before = self._progress(campaign_id)
-        if self._is_test or self._is_closed(campaign_id, progress):
+        if progress.window and (self._is_test or self._is_closed(campaign_id, progress)):
             progress = replace(progress, window=False)
         if progress == before:
             return

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -23,6 +24,9 @@ _CONTEXT = (
     "installed_at",
 )
 """What a message may tell of its device beside the snapshot."""
+
+_context_of = attrgetter(*_CONTEXT)
+_UNHEARD = Device()
 
 
 def with_snapshot(known: Device | None, push: Snapshot, message: Message, now: int) -> Device:
@@ -45,11 +49,14 @@ def with_snapshot(known: Device | None, push: Snapshot, message: Message, now: i
 
 
 def with_context(known: Device | None, message: Message) -> Device | None:
-    """The device with what the message tells of it; None where nothing was ever told."""
-    told = {name: value for name in _CONTEXT if (value := getattr(message, name))}
-    if known is None:
-        return Device(**told) if told else None
-    return replace(known, **told)
+    """The device with what the message tells of it: the same one where that is known already.
+
+    None where nothing was ever told.
+    """
+    before = known or _UNHEARD
+    each = zip(_CONTEXT, _context_of(message), _context_of(before), strict=True)
+    news = {name: told for name, told, was in each if told and told != was}
+    return replace(before, **news) if news else known
 
 
 def acting(profile: Profile, message: Message) -> Device:
@@ -102,6 +109,8 @@ def not_ahead(told: int | None, known: int | None, now: int) -> int | None:
 
 def _with_floors(newer: Snapshot, older: Snapshot) -> Snapshot:
     """What the install once reported as asked or declined stays a floor."""
+    if not _has_floors(older):
+        return newer
     return replace(
         newer,
         last_asked_at=_later(newer.last_asked_at, older.last_asked_at),
@@ -110,12 +119,18 @@ def _with_floors(newer: Snapshot, older: Snapshot) -> Snapshot:
 
 
 def _with_floors_of_the_past(push: Snapshot, known: Device | None, now: int) -> Snapshot:
+    if not _has_floors(push):
+        return push
     before = known.push if known else Snapshot()
     return replace(
         push,
         last_asked_at=not_ahead(push.last_asked_at, before.last_asked_at, now),
         last_declined_at=not_ahead(push.last_declined_at, before.last_declined_at, now),
     )
+
+
+def _has_floors(push: Snapshot) -> bool:
+    return push.last_asked_at is not None or push.last_declined_at is not None
 
 
 def _later(one: int | None, other: int | None) -> int | None:

@@ -4,7 +4,9 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
 
 from functions.core import devices, frequency, permission, trigger
 from functions.core.audience import Subject
@@ -17,8 +19,7 @@ from functions.core.permission import Standing
 from functions.core.reason import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """What a campaign's rules look at: a profile in which the message is counted already."""
 
     profile: Profile
@@ -39,6 +40,8 @@ def situation(
     device = devices.acting(profile, message)
     status = permission.status_on(profile, message.device)
     progress = profile.progress.get(campaign.id) or Progress()
+    if progress.skip_waits and not campaigns.is_test(profile.user):
+        progress = replace(progress, skip_waits=False)
     return Situation(
         profile=profile,
         message=message,
@@ -57,8 +60,22 @@ def situation(
             progress=profile.progress,
             first_seen_at=profile.first_seen_at,
             now=now,
+            declined_at=_declined_at(profile, campaigns),
         ),
     )
+
+
+def _declined_at(profile: Profile, campaigns: Campaigns) -> int | None:
+    """The later of what the app told and of what any campaign that asks for push heard."""
+    latest = profile.declined_at
+    for campaign_id, progress in profile.progress.items():
+        at = progress.declined_at
+        if at is None or (latest is not None and at <= latest):
+            continue
+        campaign = campaigns.by_id.get(campaign_id)
+        if campaign is None or campaign.kind == "push":
+            latest = at
+    return latest
 
 
 def why_silent(each: Situation) -> Reason | None:
@@ -71,7 +88,12 @@ def why_silent(each: Situation) -> Reason | None:
 
 
 def arm(each: Situation) -> str:
-    """The user's arm: the one of the first exposure, whatever the weights are by now."""
+    """The user's arm: the one of the first exposure, whatever the weights are by now.
+
+    Nobody is held out when the experiment is over, and no test user: what would there be to test?
+    """
+    if each.campaigns.is_test(each.profile.user) or not each.campaign.salt:
+        return SOFT_ASK
     if each.progress.exposed_at is not None:
         return each.progress.arm or SOFT_ASK
     return arm_of(each.campaign.salt, each.campaign.arms, each.profile.user)
@@ -158,12 +180,14 @@ def audience(each: Situation) -> Reason | None:
 def no_other_offer(each: Situation) -> Reason | None:
     """One open offer per user, across devices and campaigns."""
     for campaign_id, progress in each.profile.progress.items():
-        if frequency.is_on_screen(progress, each.now):
+        is_own = campaign_id == each.campaign.id
+        waits = not (is_own and each.progress.skip_waits)
+        if waits and frequency.is_on_screen(progress, each.now):
             return Reason.POPUP_OPEN
         offer = frequency.open_offer(progress, each.now)
         if offer is not None:
-            is_own = campaign_id == each.campaign.id and offer.device == each.message.device
-            return Reason.OFFER_REPEATED if is_own else Reason.OFFER_OPEN
+            is_here = is_own and offer.device == each.message.device
+            return Reason.OFFER_REPEATED if is_here else Reason.OFFER_OPEN
     return None
 
 
@@ -196,11 +220,15 @@ def cooled_down_at(each: Situation) -> int:
     asked_at = each.device.push.last_asked_at
     if each.campaign.kind == "popup" or not each.standing.cools_down or asked_at is None:
         return 0
+    if each.progress.skip_waits:
+        return 0
     return asked_at + permission.COOL_DOWN
 
 
 def own_caps(each: Situation) -> Reason | None:
     """The campaign's own frequency caps."""
+    if not each.campaign.caps:
+        return None
     shows = sorted(seen.at for seen in each.progress.seen)
     return Reason.FREQUENCY_CAP if _capped(each, each.campaign.caps, shows) else None
 
@@ -265,6 +293,50 @@ RULES: tuple[Rule, ...] = (
     link_allowed,
     not_held_out,
 )
+
+
+_STAGES = {
+    reason: stage
+    for stage, reasons in enumerate(
+        (
+            (Reason.CAMPAIGNS_STALE,),
+            (Reason.PAUSED, Reason.DRAFT, Reason.ENDED, Reason.NOT_STARTED),
+            (Reason.TRIGGER_NOT_MET,),
+            (Reason.STALE_TRIGGER,),
+            (Reason.CALLED_OFF,),
+            (Reason.NOT_IN_ROLLOUT,),
+            (
+                Reason.ALREADY_GRANTED,
+                Reason.PERMISSION_DENIED,
+                Reason.TOKEN_ERROR,
+                Reason.NO_ROUTE,
+            ),
+            (Reason.GUARDED,),
+            (Reason.NOT_IN_AUDIENCE,),
+            (Reason.OFFER_OPEN, Reason.POPUP_OPEN),
+            (
+                Reason.PERMISSION_SETTLED,
+                Reason.ALREADY_APPROVED,
+                Reason.EXHAUSTED,
+                Reason.AWAITING_PERMISSION,
+                Reason.IN_RETRY_WINDOW,
+                Reason.NO_VALUE_SINCE,
+            ),
+            (Reason.ATTEMPT_NOT_FOR_USER,),
+            (Reason.COOLING_DOWN,),
+            (Reason.FREQUENCY_CAP,),
+            (Reason.GLOBAL_CAP,),
+            (Reason.DEEPLINK_REFUSED,),
+            (Reason.HELD_OUT,),
+        )
+    )
+    for reason in reasons
+}
+
+
+def stage(reason: Reason) -> int:
+    """How far a message got that was refused so; what it did itself is beyond every rule."""
+    return _STAGES.get(reason, len(RULES))
 
 
 def turns(each: Situation) -> Iterator[int]:

@@ -113,7 +113,8 @@ def _situation(
 def _next_eligible(
     profile: Profile, campaign: Campaign, question: Message, campaigns: Campaigns, now: int
 ) -> int | None:
-    waiting = _turns(profile, campaign, question, campaigns, now)
+    # A millisecond on, the event comes after everything that is known, and no longer with it.
+    waiting = {now + 1} | _lasting_turns(profile, campaign, question, campaigns, now)
     for _ in range(MOST_MOMENTS):
         if not waiting:
             return None
@@ -122,8 +123,22 @@ def _next_eligible(
         if _verdict(profile, campaign, then, campaigns, moment) in _SHOWS:
             return moment
         waiting.remove(moment)
-        waiting |= _turns(profile, campaign, then, campaigns, moment)
+        waiting |= _lasting_turns(profile, campaign, then, campaigns, moment)
     return None
+
+
+def _lasting_turns(
+    profile: Profile, campaign: Campaign, question: Message, campaigns: Campaigns, now: int
+) -> set[int]:
+    """The turns that stay where they are while the question is asked later.
+
+    Others count from the asked event itself and recede with it: nothing ever turns there.
+    """
+    soon = now + 1
+    asked_then = replace(question, at=soon)
+    then = _turns(profile, campaign, asked_then, campaigns, soon)
+    turns = _turns(profile, campaign, question, campaigns, now)
+    return {moment for moment in turns if moment == soon or moment in then}
 
 
 def _turns(
@@ -284,18 +299,34 @@ def _rule_passes_at(rule: Rule, subject: Subject) -> int | None:
 
 
 def _open_offer(each: Situation, reason: Reason | None) -> Check:
-    says = "no other popup is on offer or unanswered"
-    value: Any = None
-    passes_at = None
+    """Its own offer, unshown on this device, is no other popup: it would be shown again."""
+    blocking = None if reason is Reason.OFFER_REPEATED else reason
+    value, passes_at = _on_offer(each)
+    return _described(
+        "offer",
+        "no other popup is on offer or unanswered",
+        value,
+        blocking,
+        passes_at=passes_at if blocking else None,
+    )
+
+
+def _on_offer(each: Situation) -> tuple[str | None, int | None]:
+    """The popup that is on offer or unanswered, and until when."""
     for campaign_id, progress in each.profile.progress.items():
-        offer = frequency.open_offer(progress, each.now)
         if frequency.is_on_screen(progress, each.now):
-            value = f"{campaign_id} was shown {format_time(progress.outcome_at)}"
-            passes_at = progress.outcome_at + frequency.ANSWER_WITHIN
-        elif offer is not None:
-            value = f"{campaign_id} is on offer until {format_time(offer.lease_until)}"
-            passes_at = offer.lease_until
-    return _described("offer", says, value, reason, passes_at=passes_at if reason else None)
+            shown = f"{campaign_id} was shown {format_time(progress.outcome_at)}"
+            return shown, progress.outcome_at + frequency.ANSWER_WITHIN
+        offer = frequency.open_offer(progress, each.now)
+        if offer is None:
+            continue
+        if campaign_id != each.campaign.id and offer.granted_at == each.now:
+            return f"{campaign_id} takes this event first, by its priority or its id", None
+        return (
+            f"{campaign_id} is on offer until {format_time(offer.lease_until)}",
+            offer.lease_until,
+        )
+    return None, None
 
 
 def _waits(each: Situation, reason: Reason | None) -> Check:

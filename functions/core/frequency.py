@@ -51,14 +51,11 @@ def open_offer(progress: Progress, now: int) -> Offer | None:
 
 
 def is_on_screen(progress: Progress, now: int) -> bool:
-    """Whether the newest offer was shown and its outcome is awaited."""
-    offer = progress.offer
-    return (
-        offer is not None
-        and offer.state is OfferState.SHOWN
-        and progress.outcome is Outcome.SHOWN
-        and now < progress.outcome_at + ANSWER_WITHIN
-    )
+    """Whether the popup that was seen last is awaiting its outcome.
+
+    It need not be the newest offer's: one that seemed lapsed may be shown after all.
+    """
+    return progress.outcome is Outcome.SHOWN and now < progress.outcome_at + ANSWER_WITHIN
 
 
 def why_not_yet(
@@ -113,7 +110,10 @@ def with_silence(progress: Progress, campaign: Campaign, at: int) -> Progress:
 
 
 def grant(progress: Progress, offer: Offer) -> Progress:
-    """The offer becomes the newest one. One that lapsed before it is told by its id alone."""
+    """The offer becomes the newest one. One that lapsed before it is told by its id alone.
+
+    Whoever was offered a popup is never held out afterwards.
+    """
     elsewhere = dict(progress.elsewhere)
     if progress.offer is not None:
         elsewhere[progress.offer.device] = progress.offer.id
@@ -124,6 +124,7 @@ def grant(progress: Progress, offer: Offer) -> Progress:
         offer=offer,
         elsewhere=dict(list(elsewhere.items())[-ELSEWHERE_KEPT:]),
         exposed_at=offer.granted_at if progress.exposed_at is None else progress.exposed_at,
+        arm="",
         skip_waits=False,
     )
 
@@ -140,8 +141,8 @@ def report(
     after = _spend(progress, meant, at)
     if meant.serial >= progress.outcome_of:
         after = _conclude(after, campaign, meant, outcome, at)
-    elif outcome is Outcome.DECLINED:
-        after = decline(after, campaign, at)
+    else:
+        after = _answer_late(after, campaign, meant, outcome, at)
     return progress if after == progress else _open_window(withdraw(after), campaign)
 
 
@@ -166,9 +167,12 @@ def settle(
 ) -> Progress:
     """The OS answered on a device, after an approval that led there.
 
+    What was granted and is denied later was revoked: no answer to a prompt of ours.
     campaign: None where it is not live any more; its window then ends with it.
     """
-    if progress.outcome is not Outcome.APPROVED or progress.answered is status:
+    if progress.outcome is not Outcome.APPROVED:
+        return progress
+    if progress.answered in (status, PushStatus.GRANTED):
         return progress
     offer = progress.offer
     elsewhere = (
@@ -207,11 +211,27 @@ def _spend(progress: Progress, meant: Grant, at: int) -> Progress:
         progress = replace(progress, offer=replace(offer, state=OfferState.SHOWN))
     if is_seen(progress, meant.serial):
         return replace(progress, seen=_seen_earlier(progress.seen, meant.serial, at))
+    # A told decline may have stood for an attempt that was forgiven: this one counts even so.
+    labelled = meant.attempt + len(progress.forgiven)
     return replace(
         progress,
-        attempts=max(progress.attempts + 1, meant.attempt),
+        attempts=max(progress.attempts + 1, labelled),
         seen=tuple(sorted((*progress.seen, Seen(meant.serial, at)), key=_serial))[-SEEN_KEPT:],
     )
+
+
+def _answer_late(
+    progress: Progress, campaign: Campaign, meant: Grant, outcome: Outcome, at: int
+) -> Progress:
+    """The answer to a popup that was not the last one: no dismissal of it is forgiven then."""
+    if outcome not in (Outcome.APPROVED, Outcome.DECLINED):
+        return progress
+    answered = replace(progress, forgiven=_without(progress.forgiven, meant.serial))
+    return decline(answered, campaign, at) if outcome is Outcome.DECLINED else answered
+
+
+def _without(serials: tuple[int, ...], serial: int) -> tuple[int, ...]:
+    return tuple(each for each in serials if each != serial)
 
 
 def _serial(seen: Seen) -> int:
@@ -245,7 +265,7 @@ def _conclude(
         declined_at=declined_at,
         answered=progress.answered if outcome is known else None,
         answered_at=progress.answered_at if outcome is known else 0,
-        forgiven=tuple(serial for serial in progress.forgiven if serial != meant.serial),
+        forgiven=_without(progress.forgiven, meant.serial),
         since=_since(progress, at),
     )
     if outcome is not Outcome.DISMISSED:

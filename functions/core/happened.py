@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -12,7 +11,7 @@ from functions.core.campaign import MOST_TIMES, Identifier, milliseconds
 from functions.core.conditions import Count, CountTest, TimeTest
 from functions.core.errors import CampaignError
 from functions.core.history import Need, tally_key
-from functions.core.model import History
+from functions.core.model import History, Progress
 from functions.core.moments import format_time
 from functions.core.operators import (
     Holds,
@@ -58,8 +57,7 @@ _TIMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
+class _Past(msgspec.Struct, frozen=True):
     """A history that is judged. counted: `E happened`; one: `E`, as in `the last E was …`.
 
     total: how often in all; the history keeps only the newest times.
@@ -108,7 +106,7 @@ def compile_campaign(said: Said, place: Place) -> Rule:
 
     def total(subject: Subject) -> int:
         progress = subject.progress.get(campaign)
-        return 0 if progress is None else progress.attempts
+        return 0 if progress is None else _shown(progress)
 
     past = _Past(f"{campaign} was shown", f"show of {campaign}", _shows(campaign), total)
     return _judged(said, past, place)
@@ -122,9 +120,15 @@ def _shows(campaign: str) -> Callable[[Subject], History | None]:
         if progress is None or not progress.seen:
             return None
         times = tuple(sorted(each.at for each in progress.seen))
-        return History(progress.attempts, times[0], times[-1], times)
+        return History(_shown(progress), times[0], times[-1], times)
 
     return find
+
+
+def _shown(progress: Progress) -> int:
+    """How often. Attempts count a told decline too, but are all that is known beyond the list."""
+    shows = len(progress.seen)
+    return shows if 0 < shows < MOST_TIMES else progress.attempts
 
 
 def _require_another(said: Said, place: Place) -> None:

@@ -5,7 +5,6 @@ campaign (or `settings.remember`) first refers to it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -38,6 +37,9 @@ class Need(msgspec.Struct, frozen=True, eq=False):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Need) and self._identity() == other._identity()
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(self._identity())
 
@@ -45,8 +47,7 @@ class Need(msgspec.Struct, frozen=True, eq=False):
         return self.key, self.times, self.session
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True):
     """A history that is kept, compiled. `matches` is None where every such event counts."""
 
     key: str

@@ -47,7 +47,8 @@ def adopt(profile: Profile, known: Known, campaigns: Campaigns, now: int) -> Pro
         asked_at=_later(profile.asked_at, known.asked_at, now),
         progress=_declined(profile, declined_at, campaigns),
     )
-    adopted = replace(adopted, progress=_with_windows(profile, adopted, now))
+    is_test = campaigns.is_test(profile.user)
+    adopted = replace(adopted, progress=_with_windows(profile, adopted, now, is_test=is_test))
     return profile if adopted == profile else adopted
 
 
@@ -92,14 +93,17 @@ def _declined(
     if declined_at is None or declined_at == profile.declined_at:
         return progress
     for campaign in campaigns.by_id.values():
-        if campaign.kind == "push":
+        if campaign.hears_told_declines:
             before = progress.get(campaign.id) or Progress()
             progress[campaign.id] = frequency.decline(before, campaign, declined_at)
     return progress
 
 
-def _with_windows(before: Profile, after: Profile, now: int) -> dict[str, Progress]:
-    """Which windows have a row: none for a user who granted, and no new one that is over already.
+def _with_windows(
+    before: Profile, after: Profile, now: int, *, is_test: bool
+) -> dict[str, Progress]:
+    """Which windows have a row: none for a test user or one who granted, and no new one that is
+    over already.
 
     Else thousands would become re-eligible with the first sweep after they moved in.
     """
@@ -107,8 +111,8 @@ def _with_windows(before: Profile, after: Profile, now: int) -> dict[str, Progre
         campaign: _with_window(
             before.progress.get(campaign) or Progress(),
             progress,
-            was_granted=_is_granted(before, progress),
-            is_granted=_is_granted(after, progress),
+            was_granted=is_test or _is_granted(before, progress),
+            is_granted=is_test or _is_granted(after, progress),
             now=now,
         )
         for campaign, progress in after.progress.items()

@@ -7,7 +7,6 @@ operator compares with never matches: bool is no number, int and float compare w
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import eq, ge, gt, le, lt
 from typing import Any
@@ -42,8 +41,7 @@ _VERSION = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """says: `is at least 3`. takes: whether a value is of a type that is compared at all."""
 
     says: str
@@ -51,8 +49,7 @@ class Comparison:
     holds: Holds
 
 
-@dataclass(frozen=True, slots=True)
-class TimedComparison:
+class TimedComparison(msgspec.Struct, frozen=True):
     """A comparison with now: `holds(value, now)` may change at each of `turns(value)`."""
 
     says: str

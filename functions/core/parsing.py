@@ -18,7 +18,21 @@ T = TypeVar("T")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.+?)`")
 _WORD = re.compile(r"^Invalid enum value '(?P<word>.*)'", re.DOTALL)
 _PLACE = re.compile(r" - at `(?:key` in `)?\$(?P<path>.*)`$")
+_EXPECTED = re.compile(
+    r"^Expected `(?P<types>[a-z |]+)`(?P<bound>[^`]*?)(?:, got `(?P<got>\w+)`)?$"
+)
+_MISSING = re.compile(r"^Object missing required field `(?P<key>.+)`$")
 _ANY = "..."
+_TYPES = {
+    "array": "a list",
+    "object": "a map",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+}
+"""How msgspec's types are told to people, in the order in which several are named."""
 _STEP = re.compile(r"\.([^.\[]+)|\[([0-9]+)\]|\[\.\.\.\]")
 
 
@@ -51,9 +65,28 @@ def _located(text: str, data: object, kind: Any) -> CampaignError:
         return CampaignError((*place, key), f"unknown key{hint}")
     if "matching regex" in problem:
         return CampaignError(place, f"write it as in {_example(meant)!r}")
-    word = _WORD.search(problem)
-    hint = nearest(word["word"], get_args(_bare(meant))) if word else ""
-    return CampaignError(place, problem[:1].lower() + problem[1:] + hint)
+    if word := _WORD.search(problem):
+        hint = nearest(word["word"], get_args(_bare(meant)))
+        return CampaignError(place, problem[:1].lower() + problem[1:] + hint)
+    return CampaignError(place, _told(problem, meant))
+
+
+def _told(problem: str, meant: Any) -> str:
+    """msgspec's words for a wrong type or a missing key, as what to write instead."""
+    if missing := _MISSING.match(problem):
+        return f"add {missing['key']}, which must be said"
+    expected = _EXPECTED.match(problem)
+    if expected is None:
+        return problem[:1].lower() + problem[1:]
+    types = set(expected["types"].split(" | ")) - {"null"}
+    if "float" in types:
+        types.discard("int")
+    told = f"write {' or '.join(_TYPES[each] for each in _TYPES if each in types)}"
+    told += expected["bound"]
+    got = expected["got"]
+    if got == "array" and "all" in getattr(_bare(meant), "__struct_fields__", ()):
+        return f"{told}, not a list; put `all:` before the list"
+    return f"{told}, not {_TYPES.get(got, got)}" if got else told
 
 
 def _steps(path: str) -> tuple[str | int, ...]:

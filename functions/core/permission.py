@@ -4,8 +4,9 @@ The truth table is `TRUTH_TABLE`, its rows numbered as in `tests/cases/permissio
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
+
+import msgspec
 
 from functions.core.audience import PUSH_STATUS
 from functions.core.model import DAY, Device, Profile, PushStatus, Snapshot
@@ -44,8 +45,7 @@ class Route(StrEnum):
     IN_APP_OPT_IN = "in_app_opt_in"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What the truth table says of a device.
 
     row: its number in the table; says: the row in words.
@@ -70,8 +70,7 @@ class _Kind(Enum):
     UNKNOWN = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One row: which devices it speaks of, and what it says of them.
 
     kind: None for every platform. when: what else the snapshot must say.
@@ -82,11 +81,9 @@ class Row:
     standing: Standing
     when: Callable[[Snapshot], bool] | None = None
 
-    def fits(self, status: PushStatus, kind: _Kind, push: Snapshot) -> bool:
-        """Whether the row speaks of such a device."""
-        if self.status is not status or self.kind not in (kind, None):
-            return False
-        return self.when is None or self.when(push)
+    def speaks_of(self, status: PushStatus, kind: _Kind) -> bool:
+        """Whether it is a row for such devices, whatever else their snapshots say."""
+        return self.status is status and self.kind in (kind, None)
 
 
 def _native(word: str) -> Callable[[Snapshot], bool]:
@@ -290,13 +287,21 @@ TRUTH_TABLE: tuple[Row, ...] = (
 )
 """What an approval leads to; the first row that fits speaks, and the last three fit all."""
 
+_ROWS = {
+    (status, kind): tuple(row for row in TRUTH_TABLE if row.speaks_of(status, kind))
+    for status in PushStatus
+    for kind in _Kind
+}
+
 
 def look_up(status: PushStatus, device: Device) -> Standing:
     """What the table says of a device whose permission reads as `status`."""
     kind = _kind(device)
     if kind is _Kind.OLD_ANDROID and status is PushStatus.UNKNOWN:
         status = PushStatus.GRANTED  # on install, whether or not the app ever looked
-    return next(row.standing for row in TRUTH_TABLE if row.fits(status, kind, device.push))
+    push = device.push
+    rows = _ROWS[status, kind]
+    return next(row.standing for row in rows if row.when is None or row.when(push))
 
 
 def why_not(standing: Standing, *, fallback_to_settings: bool) -> Reason | None:
@@ -320,9 +325,29 @@ def status_on(profile: Profile, device: str) -> PushStatus:
     """A device's own snapshot beats the user's trait."""
     known = profile.devices.get(device)
     if known is not None and known.push.status is not None:
-        return read_status(known.push.status)
+        return PushStatus.UNKNOWN if _denied_unasked(known) else read_status(known.push.status)
     trait = profile.attributes.get(PUSH_STATUS)
     return read_status(trait.value if trait else None)
+
+
+def told_at(profile: Profile, device: str) -> int:
+    """When the status that `status_on` reads was told; 0 where none was."""
+    known = profile.devices.get(device)
+    if known is not None and known.push.status is not None:
+        return known.push_at
+    trait = profile.attributes.get(PUSH_STATUS)
+    return trait.at if trait else 0
+
+
+def _denied_unasked(device: Device) -> bool:
+    """Android reports "denied" before it was ever asked (row 9); no app can trust it alone."""
+    push = device.push
+    return (
+        read_status(push.status) is PushStatus.DENIED
+        and push.ever_asked is False
+        and _kind(device) is _Kind.ANDROID
+        and not _is_built_for_old_android(push)
+    )
 
 
 def _kind(device: Device) -> _Kind:

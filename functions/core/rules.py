@@ -1,7 +1,6 @@
 """What conditions look at and what they compile to; what their two trees have in common."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -30,6 +29,7 @@ class Subject(msgspec.Struct, frozen=True):
     """What conditions look at: a user on the device that acts, at `now`.
 
     events: by tally (see `functions.core.history`). progress: by campaign id.
+    declined_at: the latest "Not now" to push, told or counted.
     """
 
     user: User
@@ -40,6 +40,7 @@ class Subject(msgspec.Struct, frozen=True):
     progress: Mapping[str, Progress]
     first_seen_at: int
     now: int
+    declined_at: int | None = None
 
 
 Read = Callable[[Subject], Any]
@@ -48,8 +49,7 @@ Said = Mapping[str, Any]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """One condition, compiled.
 
     says: for people (`session_count is at least 3`). read: the value that is judged, as JSON has
@@ -66,8 +66,7 @@ class Rule:
     needs: frozenset[Need] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class PropertyRule:
+class PropertyRule(msgspec.Struct, frozen=True):
     """One condition on an event's own properties, compiled (see `Rule`)."""
 
     says: str

@@ -165,14 +165,19 @@ def campaign_files(draw: st.DrawFn, campaign_id: str) -> CampaignFile:
             experiment=st.just({"salt": "s", "arms": {"soft_ask": 1, "holdout": 1}}),
         )
     )
+    frequency, trigger = draw(frequencies), draw(triggers)
+    if "repeat" in frequency:
+        more.pop("dismissed", None)
+    bare = {each["event"] for each in trigger["any"] if "where" not in each}
+    trigger["unless"] = [each for each in trigger.get("unless", []) if each["event"] not in bare]
     return parse_campaign(
         {
             "id": campaign_id,
             "status": "active",
-            "trigger": draw(triggers),
+            "trigger": trigger,
             "action": {"deeplink": "yourapp://popup/x"},
             "content": {"default": {"en": COPY}},
-            **draw(frequencies),
+            **frequency,
             **more,
         }
     )

@@ -327,7 +327,7 @@ def test_numbers_are_finite(condition: Any, place: str, wanted: float) -> None:
 
 @pytest.mark.parametrize("share", [float("nan"), float("inf"), -0.1, 100.1])
 def test_a_share_lies_between_nothing_and_all(share: float) -> None:
-    with pytest.raises(CampaignError, match="percent: expected `float`"):
+    with pytest.raises(CampaignError, match="percent: write a number"):
         compiled({"percent": share})
 
 

@@ -76,21 +76,37 @@ COPY = {"title": "t", "body": "b", "approve": "y"}
         ({"xyz": 1}, "xyz", "unknown key; known here: id, kind, status, priority"),
         ({"trigger": {"any": [{"evnt": "E"}]}}, "trigger.any[0].evnt", "did you mean 'event'?"),
         ({"trigger": {"any": []}}, "trigger.any", "length >= 1"),
-        ({"trigger": {"any": [{"event": 5}]}}, "trigger.any[0].event", "expected `str`"),
+        ({"trigger": {"any": [{"event": 5}]}}, "trigger.any[0].event", "write text"),
         (
             {"audience": {"all": [{"attribute": "a", "is": 1}, {"attribut": "a"}]}},
             "audience.all[1].attribut",
             "did you mean 'attribute'?",
         ),
         ({"audience": {"attribute": "a", "greater": 1}}, "audience.greater", "unknown key"),
-        ({"audience": {"attribute": "a", "gt": "1"}}, "audience.gt", "expected `int"),
+        ({"audience": {"attribute": "a", "gt": "1"}}, "audience.gt", "write a number"),
         ({"status": "activ"}, "status", "invalid enum value 'activ'; did you mean 'active'?"),
         ({"status": "on"}, "status", "'on'; known here: draft, active, paused, ended"),
         ({"id": "Push"}, "id", "write it as in 'push-softask'"),
         ({"id": "push\n"}, "id", "write it as in"),
         ({"offer": {"lease": "10x"}}, "offer.lease", "write it as in '14d'"),
         ({"offer": {"lease": "10m\n"}}, "offer.lease", "write it as in"),
-        ({"offer": {"lease": 10}}, "offer.lease", "expected `str`"),
+        ({"offer": {"lease": "0s"}}, "offer.lease", "a longer span"),
+        (
+            {"trigger": {"any": [{"event": "E"}], "unless": [{"event": "E", "within": "1d"}]}},
+            "trigger.unless[0].event",
+            "would call itself off",
+        ),
+        (
+            {
+                "attempts": None,
+                "repeat": {},
+                "content": {"default": {"en": COPY}},
+                "dismissed": {"wait": "1d", "at_most": 1},
+            },
+            "dismissed",
+            "beside repeat",
+        ),
+        ({"offer": {"lease": 10}}, "offer.lease", "write text"),
         ({"permission": {"fallback_to_settings": "yes"}}, "permission.fallback_to_settings", ""),
         ({"repeat": {"gap": "1d"}}, "attempts", "either attempts, or repeat"),
         ({"attempts": None}, "attempts", "either attempts, or repeat"),
@@ -114,7 +130,7 @@ COPY = {"title": "t", "body": "b", "approve": "y"}
         (
             {"trigger": {"any": [{"event": "E"}], "unless": [{"event": "F"}]}},
             "trigger.unless[0]",
-            "missing required field `within`",
+            "add within, which must be said",
         ),
         ({"caps": [{"at_most": 1}]}, "caps[0]", "either per"),
         ({"caps": [{"at_most": 1, "per": "day", "within": "1d"}]}, "caps[0]", "either per"),
@@ -136,11 +152,16 @@ COPY = {"title": "t", "body": "b", "approve": "y"}
         ),
         ({"rollout": 101}, "rollout", "<= 100"),
         (
+            {"content": {"first": {"en": {**COPY, "title": ""}}, "retry": {"en": COPY}}},
+            "content.first.en.title",
+            "of length >= 1",
+        ),
+        (
             {"experiment": {"salt": "s", "arms": {"soft_ask": 0, "holdout": 0}}},
             "experiment.arms",
             "weight above 0",
         ),
-        ({"action": {"deeplink": {"ios": "yourapp://a"}}}, "action.deeplink", "`default`"),
+        ({"action": {"deeplink": {"ios": "yourapp://a"}}}, "action.deeplink", "add default"),
         (
             {"action": {"deeplink": {"default": "yourapp://a", "ios": "javascript:x"}}},
             "action.deeplink.ios",
@@ -159,7 +180,7 @@ COPY = {"title": "t", "body": "b", "approve": "y"}
         (
             {"attempts": [{"content": "first"}, {"content": "retry", "wait": {"denied": "1d"}}]},
             "attempts[1].wait",
-            "missing required field `declined`",
+            "add declined, which must be said",
         ),
         (
             {
@@ -184,15 +205,15 @@ COPY = {"title": "t", "body": "b", "approve": "y"}
         (
             {"content": {"first": {"en": COPY}, "retry": {"en": {**COPY, "body": 1}}}},
             "content.retry.en.body",
-            "expected `str`, got `int`",
+            "write text, not a whole number",
         ),
         (
             {"content": {"first": {"en": COPY, "de": {"title": "t"}}, "retry": {"en": COPY}}},
             "content.first.de",
-            "missing required field `body`",
+            "add body, which must be said",
         ),
-        ({"content": {"first": {"en": COPY}, "retry": 5}}, "content.retry", "expected `object`"),
-        ({"content": {"first": {5: COPY}}}, "content.first", "expected `str`, got `int`"),
+        ({"content": {"first": {"en": COPY}, "retry": 5}}, "content.retry", "write a map"),
+        ({"content": {"first": {5: COPY}}}, "content.first", "write text, not a whole number"),
         (
             {"attempts": [{"content": "frist"}]},
             "attempts[0].content",
@@ -239,14 +260,14 @@ def test_a_file_that_is_no_map_is_refused_as_a_whole() -> None:
     error = refusal(None)
 
     assert error.place == ()
-    assert str(error) == "expected `object`, got `null`"
+    assert str(error) == "write a map, not nothing"
 
 
 def test_a_missing_key_is_named() -> None:
     data = document()
     del data["action"]
 
-    assert str(refusal(data)) == "object missing required field `action`"
+    assert str(refusal(data)) == "add action, which must be said"
 
 
 def test_settings_are_parsed_as_strictly() -> None:

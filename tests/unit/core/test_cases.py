@@ -9,7 +9,7 @@ import pytest
 from functions.core import standing
 from functions.core.campaign import Published
 from functions.core.compiled import Campaigns
-from functions.core.compiling import compile_all
+from functions.core.compiling import compile_all, compile_outcomes
 from functions.core.decision import Decision, Fold, decide, fold, new_profile
 from functions.core.model import (
     Action,
@@ -42,6 +42,7 @@ NAMES = {
     "status": "status",
     "promptsUsed": "prompts_used",
     "everAsked": "ever_asked",
+    "rationale": "rationale",
     "lastAskedAt": "last_asked_at",
     "lastDeclinedAt": "last_declined_at",
 }
@@ -79,7 +80,8 @@ def _campaigns(case: Case) -> Campaigns:
 def _edited(case: Case) -> Campaigns:
     """Version 1 of the campaign, which replaced version 0 a moment ago."""
     before = Published(shipped_file(**case.changes))
-    after = Published(shipped_file(**{**case.changes, **case.edited}), 1)
+    earlier = compile_outcomes(before.file.outcomes)
+    after = Published(shipped_file(**{**case.changes, **case.edited}), 1, earlier=earlier)
     return compile_all(settings_with(**case.settings), [after], previous=[before])
 
 

@@ -398,13 +398,13 @@ class TestRateTheApp:
         assert verdict(self.order(scene)) is Reason.NOT_STARTED
         scene.now = parse_time("2026-10-01")
         offer = offer_of(self.order(scene))
-        scene.now = parse_time("2027-01-01")
+        scene.now = parse_time("2037-01-01")
         assert verdict(self.order(scene)) is Reason.ENDED
         assert offer.attempt == 1
 
     def test_an_open_offer_is_taken_back_with_the_end_of_the_year(self) -> None:
         scene = self.scene()
-        scene.now = parse_time("2026-12-31T23:55:00Z")
+        scene.now = parse_time("2036-12-31T23:55:00Z")
         offer = offer_of(self.order(scene))
 
         scene.wait(5 * MINUTE)

@@ -254,6 +254,7 @@ def test_the_same_offer_again_is_a_show() -> None:
     told = ask(scene)
 
     assert (told.would_show, told.reason) == (True, "offer_repeated")
+    assert failed(told) == []
 
 
 @pytest.mark.parametrize(
@@ -303,7 +304,7 @@ def test_a_schedule_tells_its_beginning_and_its_end() -> None:
 
 
 def test_a_swiped_prompt_cools_down() -> None:
-    scene = scene_of(attempts=[{"content": "first"}])
+    scene = scene_of(**EVERY_TIME)
     swiped = Snapshot(status="notDetermined", ever_asked=True, last_asked_at=START - HOUR)
 
     told = ask(scene, push=swiped, platform="android", api_level=34)
@@ -325,7 +326,8 @@ def test_a_campaign_of_higher_priority_takes_the_message() -> None:
     told = ask(scene)
 
     assert (told.reason, failed(told)) == ("offer_open", ["offer"])
-    assert check(told, "offer").value.startswith("other is on offer until")
+    assert check(told, "offer").value == "other takes this event first, by its priority or its id"
+    assert scene.profile.progress == {}
 
 
 def test_the_usual_question_is_about_the_first_trigger() -> None:

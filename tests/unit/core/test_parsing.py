@@ -40,7 +40,9 @@ def test_a_right_file_is_read() -> None:
         ({"xyz": 1}, "xyz", "unknown key; known here: id, kind, status, priority"),
         ({"id": "Push"}, "id", "write it as in 'push-softask'"),
         ({"id": "push\n"}, "id", "write it as in 'push-softask'"),
-        ({"id": 5}, "id", "expected `str`, got `int`"),
+        ({"id": 5}, "id", "write text, not a whole number"),
+        ({"id": b"x"}, "id", "write text, not bytes"),
+        ({"rollout": 10**400}, "rollout", "number out of range"),
         ({"status": "activ"}, "status", "invalid enum value 'activ'; did you mean 'active'?"),
         ({"status": "no\nwhere"}, "status", "known here: draft, active, paused, ended"),
         ({"status": "on"}, "status", "known here: draft, active, paused, ended"),
@@ -48,7 +50,7 @@ def test_a_right_file_is_read() -> None:
         ({"schedule": {"starts_at": "soon"}}, "schedule.starts_at", "'2026-11-21T10:00:00Z'"),
         ({"trigger": {"any": []}}, "trigger.any", "length >= 1"),
         ({"trigger": {"any": [{"event": "E"}, {"evnt": "E"}]}}, "trigger.any[1].evnt", "'event'?"),
-        ({"trigger": {"any": {"event": "E"}}}, "trigger.any", "expected `array`, got `object`"),
+        ({"trigger": {"any": {"event": "E"}}}, "trigger.any", "write a list, not a map"),
         ({"trigger": {"any": [{"event": "E", "on": [1, 0]}]}}, "trigger.any[0].on[1]", ">= 1"),
         (
             {"trigger": {"any": [{"event": "E", "per": "sesion"}]}},
@@ -66,26 +68,30 @@ def test_a_right_file_is_read() -> None:
             "unknown key; known here:",
         ),
         ({"offer": {"lease": "10x"}}, "offer.lease", "write it as in '14d'"),
-        ({"offer": {"lease": 10}}, "offer.lease", "expected `str`, got `int`"),
+        ({"offer": {"lease": 10}}, "offer.lease", "write text, not a whole number"),
         ({"caps": [{"at_most": 1, "per": "dya"}]}, "caps[0].per", "did you mean 'day'?"),
-        ({"action": {"deeplink": 5}}, "action.deeplink", "expected `str | object`, got `int`"),
+        ({"action": {"deeplink": 5}}, "action.deeplink", "write a map or text, not a whole number"),
         ({"action": {"deeplink": ""}}, "action.deeplink", "length >= 1"),
         ({"action": {"deeplink": {"defalt": "a"}}}, "action.deeplink.defalt", "'default'?"),
         (
             {"action": {"deeplink": {"default": "a", "ios": 5}}},
             "action.deeplink.ios",
-            "expected `str | null`, got `int`",
+            "write text, not a whole number",
         ),
         (
             {"content": {"a": {"en": COPY}, "b": {"en": {**COPY, "titel": 1}}}},
             "content.b.en.titel",
             "",
         ),
-        ({"content": {"a": {"en": COPY, "de": {**COPY, "body": 1}}}}, "content.a.de.body", "`str`"),
-        ({"content": {"a": {"en": COPY, "de": {"title": "t"}}}}, "content.a.de", "field `body`"),
-        ({"content": {"a": {"en": COPY}, "b": 5}}, "content.b", "expected `object`, got `int`"),
-        ({"content": {"a": {5: COPY}}}, "content.a", "expected `str`, got `int`"),
-        ({"content": {"a": {"en": {**COPY, "extras": 5}}}}, "content.a.en.extras", "`object`"),
+        (
+            {"content": {"a": {"en": COPY, "de": {**COPY, "body": 1}}}},
+            "content.a.de.body",
+            "write text",
+        ),
+        ({"content": {"a": {"en": COPY, "de": {"title": "t"}}}}, "content.a.de", "add body"),
+        ({"content": {"a": {"en": COPY}, "b": 5}}, "content.b", "write a map, not a whole number"),
+        ({"content": {"a": {5: COPY}}}, "content.a", "write text, not a whole number"),
+        ({"content": {"a": {"en": {**COPY, "extras": 5}}}}, "content.a.en.extras", "write a map"),
     ],
 )
 def test_a_campaign_is_refused_at_its_place(
@@ -101,11 +107,11 @@ def test_a_campaign_is_refused_at_its_place(
     ("wait", "place", "problem"),
     [
         ("10x", "attempts[0].wait", "write it as in '14d'"),
-        (5, "attempts[0].wait", "expected `str | object | null`, got `int`"),
+        (5, "attempts[0].wait", "write a map or text, not a whole number"),
         ({"declned": "14d"}, "attempts[0].wait.declned", "did you mean 'declined'?"),
         ({"declined": "14"}, "attempts[0].wait.declined", "write it as in '14d'"),
-        ({"declined": "14d", "denied": 5}, "attempts[0].wait.denied", "expected `str | null`"),
-        ({}, "attempts[0].wait", "missing required field `declined`"),
+        ({"declined": "14d", "denied": 5}, "attempts[0].wait.denied", "write text"),
+        ({}, "attempts[0].wait", "add declined, which must be said"),
     ],
 )
 def test_a_wait_is_one_span_or_one_each(wait: object, place: str, problem: str) -> None:
@@ -123,18 +129,18 @@ def test_a_wait_is_one_span_or_one_each(wait: object, place: str, problem: str) 
         ({"attribute": "a", "iss": 1}, "iss", "unknown key; did you mean 'is'?"),
         ({"attribute": "a", "starts": "x"}, "starts", "did you mean 'starts_with'?"),
         ({"attribute": "a", "is_": 1}, "is_", "unknown key; did you mean 'is'?"),
-        ({"attribute": "a", "gt": "1"}, "gt", "expected `int | float | null`, got `str`"),
-        ({"attribute": "a", "gt": True}, "gt", "expected `int | float | null`, got `bool`"),
-        ({"attribute": "a", "is": [1]}, "is", "expected `bool | int | float | str | null`"),
-        ({"attribute": "a", "in": [1, [2]]}, "in[1]", "expected `bool | int | float | str`"),
-        ({"attribute": "a", "between": [1]}, "between", "expected `array` of length 2, got 1"),
-        ({"attribute": "a", "between": ["1", 2]}, "between[0]", "expected `int | float`"),
-        ({"attribute": "a", "between": [1, "2"]}, "between[1]", "expected `int | float`"),
+        ({"attribute": "a", "gt": "1"}, "gt", "write a number, not text"),
+        ({"attribute": "a", "gt": True}, "gt", "write a number, not true or false"),
+        ({"attribute": "a", "is": [1]}, "is", "write text or a number or true or false"),
+        ({"attribute": "a", "in": [1, [2]]}, "in[1]", "write text or a number or true or false"),
+        ({"attribute": "a", "between": [1]}, "between", "write a list of length 2, got 1"),
+        ({"attribute": "a", "between": ["1", 2]}, "between[0]", "write a number"),
+        ({"attribute": "a", "between": [1, "2"]}, "between[1]", "write a number"),
         ({"attribute": "a", "within": "14 d"}, "within", "write it as in '14d'"),
         ({"device": "os_verion", "is": "18"}, "device", "did you mean 'os_version'?"),
         ({"days_since": "instaled", "gte": 1}, "days_since", "did you mean 'installed'?"),
-        ({"event": "E", "count": "3"}, "count", "expected `int | object | null`, got `str`"),
-        ({"event": "E", "count": -1}, "count", "expected `int` >= 0"),
+        ({"event": "E", "count": "3"}, "count", "write a map or a whole number, not text"),
+        ({"event": "E", "count": -1}, "count", "write a whole number >= 0"),
         ({"event": "E", "count": {"gtee": 1}}, "count.gtee", "did you mean 'gte'?"),
         ({"event": "E", "count": {"between": [1, -1]}}, "count.between[1]", ">= 0"),
         ({"event": "E", "last": {"befor": "1d"}}, "last.befor", "did you mean 'before'?"),
@@ -149,8 +155,8 @@ def test_a_wait_is_one_span_or_one_each(wait: object, place: str, problem: str) 
             "all[0].any[1].none[0].evnt",
             "'event'?",
         ),
-        ({"all": {"attribute": "a"}}, "all", "expected `array | null`, got `object`"),
-        ({5: 1}, "", "expected `str`"),
+        ({"all": {"attribute": "a"}}, "all", "write a list, not a map"),
+        ({5: 1}, "", "write text"),
     ],
 )
 def test_a_condition_is_refused_at_its_place(condition: object, place: str, problem: str) -> None:
@@ -164,11 +170,11 @@ def test_a_condition_is_refused_at_its_place(condition: object, place: str, prob
     ("changes", "place", "problem"),
     [
         ({"default_local": "en"}, "default_local", "did you mean 'default_locale'?"),
-        ({"remember": ["A", 5]}, "remember[1]", "expected `str | object`, got `int`"),
+        ({"remember": ["A", 5]}, "remember[1]", "write a map or text, not a whole number"),
         ({"remember": ["A", ""]}, "remember[1]", "length >= 1"),
         ({"remember": ["A", {"evnt": "B"}]}, "remember[1].evnt", "did you mean 'event'?"),
         ({"remember": [{"event": "B", "where": {"iss": 1}}]}, "remember[0].where.iss", "'is'?"),
-        ({"defaults": {"a": 1, "b": [1]}}, "defaults.b", "expected `bool | int | float | str`"),
+        ({"defaults": {"a": 1, "b": [1]}}, "defaults.b", "write text or a number or true or false"),
         ({"guard": {"all": [{"attribute": "a", "gtee": 1}]}}, "guard.all[0].gtee", "'gte'?"),
     ],
 )
@@ -211,15 +217,23 @@ def test_every_field_is_refused_at_its_place(kind: Any, field: str) -> None:
         assert refusal({field: wrong}, kind).place[0] == field
 
 
-@pytest.mark.parametrize(("data", "got"), [(None, "null"), ([], "array"), ("x", "str"), (5, "int")])
+@pytest.mark.parametrize(
+    ("data", "got"), [(None, "nothing"), ([], "a list"), ("x", "text"), (5, "a whole number")]
+)
 def test_a_file_that_is_no_map_is_refused_as_a_whole(data: object, got: str) -> None:
-    assert str(refusal(data)) == f"expected `object`, got `{got}`"
+    assert str(refusal(data)) == f"write a map, not {got}"
+
+
+def test_a_list_of_conditions_is_told_its_key() -> None:
+    error = refusal({**CAMPAIGN, "audience": [{"attribute": "a", "is": 1}]})
+
+    assert str(error) == "audience: write a map, not a list; put `all:` before the list"
 
 
 def test_a_missing_key_is_named() -> None:
     without = {key: value for key, value in CAMPAIGN.items() if key != "action"}
 
-    assert str(refusal(without)) == "object missing required field `action`"
+    assert str(refusal(without)) == "add action, which must be said"
 
 
 def test_row_28_what_is_nested_without_end_is_refused() -> None:

@@ -59,6 +59,15 @@ def test_a_copy_without_a_decline_button_is_sent_without_one() -> None:
     assert Scene(campaigns_of(file)).offered().content.decline is None
 
 
+def test_the_default_locale_may_be_spelt_with_an_underscore() -> None:
+    copy = {"en_GB": titled("British")}
+    content = {"first": copy, "retry": copy}
+    file = shipped_file(content=content)
+    scene = Scene(campaigns_of(file, settings={"default_locale": "en_GB"}))
+
+    assert scene.offered(locale="fr").content.title == "British"
+
+
 def test_a_deeplinks_own_query_stays() -> None:
     file = shipped_file(action={"deeplink": "yourapp://popup?kind=push#top"})
 
