@@ -12,7 +12,7 @@ from functions.admin import plans
 from functions.admin.imports import Importer
 from functions.admin.plans import State
 from functions.admin.routes import ROUTES
-from functions.admin.service import Done, Operator, advice
+from functions.admin.service import Done, Operator
 from functions.answering import answering, body_of, no_such_route
 from functions.clock import Clock
 from functions.core import recent
@@ -106,6 +106,7 @@ class AdminApi:
             draft=entry.draft,
             campaign=version.file,
             **_published(version.change),
+            **(_status_changed(entry.status_change) if is_live else {}),
         )
 
     def _publish(self) -> admin.PublishAnswer:
@@ -114,17 +115,16 @@ class AdminApi:
         file = admin.read_campaign(body.campaign, self._id())
         change = self._change(body.reason)
         if body.check:
-            state = self._operator.state()
-            step = plans.publish(state, file, expected, change.at)
+            step = self._operator.check(file, expected, change.at)
         else:
             done = self._operator.publish(file, expected, change)
             self._log(done, change)
-            state, step = done.before, done.step
+            step = done.step
         return admin.PublishAnswer(
             id=file.id,
             version=step.version,
             status=step.status,
-            warnings=advice(file, state, change.at),
+            warnings=step.warnings,
         )
 
     def _versions(self) -> admin.VersionsAnswer:
@@ -193,7 +193,8 @@ class AdminApi:
             id_, user, lambda event: admin.read_question(data, event, at), at
         )
         progress = found.profile.progress.get(id_) or Progress()
-        return admin.write_explanation(found.explanation, user), progress
+        explained = admin.write_explanation(found.explanation, user, is_known=found.is_known)
+        return explained, progress
 
     def _decisions(self) -> admin.DecisionsAnswer:
         user = admin.read_path_user(self._id(), self._query())
@@ -286,7 +287,19 @@ def _row(state: State, id_: str) -> admin.CampaignRow:
         rollout=file.rollout if file else None,
         draft=entry.draft,
         **_published(version.change if version else None),
+        **_status_changed(entry.status_change),
     )
+
+
+def _status_changed(change: Change | None) -> dict[str, Any]:
+    """A pause, or the end of one."""
+    if change is None:
+        return {}
+    return {
+        "status_changed_at": admin.write_time(change.at),
+        "status_changed_by": change.by,
+        "status_reason": change.reason,
+    }
 
 
 def _published(change: Change | None) -> dict[str, Any]:

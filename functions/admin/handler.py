@@ -36,8 +36,7 @@ _api = AdminApi(
     salt=_environment.salt,
 )
 
-connection.connect(ProfileItem)
-connection.connect(CampaignItem)
+connection.connect(ProfileItem, CampaignItem)
 
 
 @_logger.inject_lambda_context

@@ -7,11 +7,12 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.core.campaign import CampaignFile, Package, Published, SettingsFile, Status
-from functions.core.compiling import check_settings, compile_campaign
+from functions.core.compiling import check_settings, compile_campaign, compile_outcomes
 from functions.core.errors import CampaignError, spell
 from functions.core.moments import format_time
 from functions.store.campaigns import STALE_AFTER, Change, Entry, LiveSet, Version, Versions
 from functions.store.changes import MAX_BODY, What
+from functions.store.codec import Surplus
 from functions.wire.admin import (
     InvalidSettings,
     NotFound,
@@ -25,11 +26,15 @@ from functions.wire.errors import InvalidRequest, TooLarge
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is live, and every version's file. `packaged`: to be stored with the first change."""
+    """What is live, and every version's file.
+
+    packaged: to be stored with the first change. surplus: what newer code stored beside `live`.
+    """
 
     live: LiveSet
     versions: Versions
     packaged: tuple[Version, ...] = ()
+    surplus: Surplus = dataclasses.field(default_factory=dict)
 
     def entry(self, campaign: str) -> Entry:
         """Raises `NotFound`."""
@@ -57,11 +62,15 @@ class State:
 
     def status(self, campaign: str) -> Status:
         """What holds now, a pause included; `draft` where there is nothing else."""
+        return self.entry(campaign).status or self.own_status(campaign)
+
+    def own_status(self, campaign: str) -> Status:
+        """What the live file says, whatever was said since; `active` where it cannot be read."""
         entry = self.entry(campaign)
         if entry.version is None:
             return "draft"
         version = self.known(campaign, entry.version)
-        return entry.status or (version.file.status if version else "active")
+        return version.file.status if version else "active"
 
 
 def shown_version(entry: Entry) -> int:
@@ -81,7 +90,7 @@ class Step:
     """One change: what it makes live, under the old revision still, and the file that is new.
 
     Where there is nothing to change, `live` is as it was. version, status: of the campaign that
-    is changed; the settings have neither.
+    is changed; the settings have neither. warnings: what whoever publishes should know.
     """
 
     what: What
@@ -90,6 +99,7 @@ class Step:
     version: int = 0
     status: Status = "active"
     file: CampaignFile | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def publish(state: State, file: CampaignFile, expected: int | None, now: int) -> Step:
@@ -109,23 +119,26 @@ def publish(state: State, file: CampaignFile, expected: int | None, now: int) ->
     return dataclasses.replace(step, version=number, file=file)
 
 
-def pause(state: State, campaign: str) -> Step:
+def pause(state: State, campaign: str, change: Change) -> Step:
     """Pauses what is active, and leaves alone what shows nothing anyway."""
     entry, status = state.entry(campaign), state.status(campaign)
     if status != "active":
         return _step("pause", state, campaign, entry, status)
-    return _step("pause", state, campaign, replace(entry, status="paused"), "paused")
+    paused = replace(entry, status="paused", status_change=change)
+    return _step("pause", state, campaign, paused, "paused")
 
 
-def resume(state: State, campaign: str) -> Step:
+def resume(state: State, campaign: str, change: Change) -> Step:
     """Ends a pause, also one that the file says."""
     entry, status = state.entry(campaign), state.status(campaign)
     if status == "active":
         return _step("resume", state, campaign, entry, status)
     if status != "paused":
         raise NotPaused(f"{campaign} is not paused; its status is {status}.", "id")
-    said: Status | None = "active" if entry.status is None else None
-    return _step("resume", state, campaign, replace(entry, status=said), "active")
+    own = state.own_status(campaign)
+    said: Status | None = "active" if own == "paused" else None
+    resumed = replace(entry, status=said, status_change=change)
+    return _step("resume", state, campaign, resumed, said or own)
 
 
 def rollback(state: State, campaign: str, number: int, expected: int | None, now: int) -> Step:
@@ -215,14 +228,25 @@ def _live(state: State, file: CampaignFile, number: int, is_paused: bool, now: i
     entry = state.live.campaigns.get(file.id) or Entry(version=None, newest=0)
     open_still = {version: end for version, end in entry.previous.items() if end > now}
     open_still.pop(number, None)
+    outcomes = dict(entry.outcomes)
     if entry.version is not None and entry.version != number:
         replaced = state.known(file.id, entry.version)
+        outcomes |= compile_outcomes(replaced.file.outcomes) if replaced else {}
         life = _life(replaced, state.live.settings) if replaced else None
         if life is not None:
             # Until they refresh, functions grant offers of it.
             open_still[entry.version] = now + STALE_AFTER + life
-    status: Status | None = "paused" if is_paused and file.status == "active" else None
-    return replace(entry, version=number, status=status, previous=open_still)
+    stays_paused = is_paused and file.status == "active"
+    meant = compile_outcomes(file.outcomes)
+    return replace(
+        entry,
+        version=number,
+        status="paused" if stays_paused else None,
+        status_change=entry.status_change if stays_paused else None,
+        previous=open_still,
+        # A phone may report weeks later, by the names that its app was built with.
+        outcomes={event: outcome for event, outcome in outcomes.items() if event not in meant},
+    )
 
 
 def _life(version: Version, settings: SettingsFile) -> int | None:

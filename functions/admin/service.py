@@ -1,5 +1,6 @@
 """What is live: read it, plan a change, write it, and again when somebody else was faster."""
 
+import dataclasses
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,10 +54,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """An explanation, and the profile that it is about."""
+    """An explanation, and the profile that it is about; whether that user was ever heard of."""
 
     explanation: Explanation
     profile: Profile
+    is_known: bool
 
 
 class Operator:
@@ -74,9 +76,9 @@ class Operator:
 
     def state(self) -> State:
         """What is live now; the package, while nothing was ever published."""
-        live = changes.read_live()
-        if live is not None:
-            return State(live, self._versions)
+        stored = changes.read_live()
+        if stored is not None:
+            return State(stored.live, self._versions, surplus=stored.surplus)
         packaged = plans.packaged_versions(self._package)
         live = packaged_set(self._package, self._write_keys)
         return State(live, Versions(packaged), packaged)
@@ -85,15 +87,19 @@ class Operator:
 
     def publish(self, file: CampaignFile, expected: int | None, change: Change) -> Done:
         """Raises `WireError` for a file or an expectation that does not hold."""
-        return self._change(lambda state: plans.publish(state, file, expected, change.at), change)
+        return self._change(lambda state: _published(state, file, expected, change.at), change)
+
+    def check(self, file: CampaignFile, expected: int | None, now: int) -> Step:
+        """What `publish` would do; stores nothing."""
+        return _published(self.state(), file, expected, now)
 
     def pause(self, campaign: str, change: Change) -> Done:
         """Raises `WireError` where there is no such campaign."""
-        return self._change(lambda state: plans.pause(state, campaign), change)
+        return self._change(lambda state: plans.pause(state, campaign, change), change)
 
     def resume(self, campaign: str, change: Change) -> Done:
         """Raises `WireError` where there is nothing to resume."""
-        return self._change(lambda state: plans.resume(state, campaign), change)
+        return self._change(lambda state: plans.resume(state, campaign, change), change)
 
     def rollback(self, campaign: str, version: int, expected: int | None, change: Change) -> Done:
         """Raises `WireError` for a version that cannot be live."""
@@ -147,12 +153,13 @@ class Operator:
         """
         compiled = self._compiled(now)
         usual = explain.question_event(_seen(campaign, user, compiled))
-        profile = profiles.load(user, now).profile
+        stored = profiles.load(user, now)
+        profile = stored.profile
         asked = question(usual)
         if not asked.device:
             asked = replace(asked, device=devices.usual(profile))
         explanation = explain.explain(profile, campaign, asked, compiled.campaigns, now)
-        return Explained(explanation, profile)
+        return Explained(explanation, profile, stored.version is not None)
 
     def skip_waits(self, campaign: str, user: User, now: int) -> None:
         """The test user's next ask waits for nothing. Raises `NotFound`."""
@@ -175,8 +182,13 @@ class Operator:
             raise NotATestUser(problem, "userId" if user.kind == "user" else "anonymousId")
 
 
-def advice(file: CampaignFile, state: State, now: int) -> tuple[str, ...]:
-    """What whoever publishes the file over that state should know."""
+def _published(state: State, file: CampaignFile, expected: int | None, now: int) -> Step:
+    """Advised before it is written: a change that was made is never answered by a fault."""
+    step = plans.publish(state, file, expected, now)
+    return dataclasses.replace(step, warnings=_advice(file, state, now))
+
+
+def _advice(file: CampaignFile, state: State, now: int) -> tuple[str, ...]:
     live = compile_live(state.live, state.versions, now).campaigns
     advised = warnings(file, state.live.settings, live)
     entry = state.live.campaigns.get(file.id)
@@ -211,4 +223,4 @@ def _write(done: Done, change: Change) -> None:
         version=step.version if step.campaign else None,
         change=change,
     )
-    changes.write(record, live, new)
+    changes.write(record, live, new, done.before.surplus)

@@ -19,7 +19,7 @@ from functions.core.campaign import (
 from functions.core.compiled import Campaign, Campaigns
 from functions.core.compiling import check_settings, compile_campaign, compile_package, recorder
 from functions.core.errors import CampaignError
-from functions.core.model import SECOND
+from functions.core.model import SECOND, Outcome
 from functions.store import connection
 
 LIVE = "LIVE"
@@ -71,15 +71,19 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One campaign. `version` is None while there is only a draft; `newest` is the highest stored.
 
-    status: holds instead of the file's own, after a pause or the end of one.
+    status: holds instead of the file's own, after a pause or the end of one; `status_change` says
+    since when, by whom and why.
     previous: versions that were replaced lately, and until when offers of theirs may be open.
+    outcomes: what events meant in replaced versions that mean nothing in the live one.
     """
 
     version: int | None
     newest: int
     status: Status | None = None
+    status_change: Change | None = None
     draft: int | None = None
     previous: Mapping[int, int] = {}
+    outcomes: Mapping[str, Outcome] = {}
 
 
 class LiveSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,11 +189,11 @@ def compile_live(live: LiveSet, versions: Versions, now: int) -> Compiled:
     check_settings(live.settings)
     problems: list[str] = []
     entries = live.campaigns.items()
-    compiling = _Compiling(live.settings, versions)
+    compiling = _Compiling(live, versions)
     serving = compiling.all(((id_, each.version, each.status) for id_, each in entries), problems)
     campaigns = Campaigns(
         live.settings,
-        [*serving, *compiling.recorders(live, {campaign.id for campaign in serving})],
+        [*serving, *compiling.recorders({campaign.id for campaign in serving})],
         drafts=compiling.all(((id_, each.draft, None) for id_, each in entries), problems),
         previous=compiling.all(_previous(live, now), []),
     )
@@ -208,7 +212,7 @@ def _previous(live: LiveSet, now: int) -> Iterator[_Wanted]:
 
 @dataclass(frozen=True, slots=True)
 class _Compiling:
-    settings: SettingsFile
+    live: LiveSet
     versions: Versions
 
     def all(self, wanted: Iterable[_Wanted], problems: list[str]) -> list[Campaign]:
@@ -218,13 +222,15 @@ class _Compiling:
                 continue
             try:
                 file = self.versions.get(campaign, number).file
-                compiled.append(compile_campaign(Published(file, number, status), self.settings))
+                earlier = self.live.campaigns[campaign].outcomes
+                published = Published(file, number, status, earlier)
+                compiled.append(compile_campaign(published, self.live.settings))
             except CampaignError as error:
                 problems.append(f"{campaign} (version {number}) is left out: {error}")
         return compiled
 
-    def recorders(self, live: LiveSet, serving: set[str]) -> Iterator[Campaign]:
-        for campaign, entry in live.campaigns.items():
+    def recorders(self, serving: set[str]) -> Iterator[Campaign]:
+        for campaign, entry in self.live.campaigns.items():
             if entry.version is not None and campaign not in serving:
                 outcomes = self.versions.outcomes(campaign, entry.version)
                 yield recorder(campaign, entry.version, outcomes)

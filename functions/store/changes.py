@@ -1,12 +1,12 @@
 """Changes to what is live: all of one in a transaction, under the revision that it was based on."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 from pynamodb.transactions import TransactWrite
 
-from functions.store import connection
+from functions.store import codec, connection
 from functions.store.campaigns import (
     LIVE,
     CampaignItem,
@@ -24,6 +24,11 @@ MAX_BODY = 380_000
 """Bytes of one item's body: DynamoDB keeps 400 KB with all its attributes."""
 
 MOST_LISTED = 100
+
+MOST_AT_ONCE = 100
+"""What DynamoDB writes in one transaction."""
+
+_SHAPE = msgspec.inspect.type_info(LiveSet)
 
 What = Literal["publish", "draft", "pause", "resume", "rollback", "settings"]
 
@@ -46,21 +51,33 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     change: Change | None
 
 
-def read_live() -> LiveSet | None:
+class Read(msgspec.Struct, frozen=True):
+    """What is live, and what newer code stored beside it, for `write` to put back."""
+
+    live: LiveSet
+    surplus: codec.Surplus
+
+
+def read_live() -> Read | None:
     """One strong read; None before the first change. Raises `msgspec.DecodeError`."""
     item = read_item(LIVE, 0)
-    return None if item is None else msgspec.json.decode(bytes(item.body), type=LiveSet)
+    if item is None:
+        return None
+    _, surplus = codec.split(msgspec.json.decode(bytes(item.body)), _SHAPE)
+    return Read(msgspec.json.decode(bytes(item.body), type=LiveSet), surplus)
 
 
-def write(record: Record, after: LiveSet, new: Iterable[Version]) -> None:
-    """Makes `after` live, with the new versions and the record of it.
+def write(record: Record, after: LiveSet, new: Sequence[Version], surplus: codec.Surplus) -> None:
+    """Makes `after` live, with the new versions, the packaged ones first, and the record of it.
+
+    surplus: what newer code stored in the `LIVE` that the change is based on.
 
     Raises `Conflict` unless the revision before it is what is live still. The SDK may send its
     own applied write again, which then fails: it is recognised by its record.
     """
     try:
         with connection.translated_errors():
-            _write(record, after, new)
+            _write(record, after, new, surplus)
     except connection.Conflict:
         if not _is_made(record, after.revision):
             raise
@@ -81,16 +98,23 @@ def versions(campaign: str, before: int | None = None) -> list[Listed]:
         return [_listed(item) for item in items]
 
 
-def _write(record: Record, after: LiveSet, new: Iterable[Version]) -> None:
+def _write(record: Record, after: LiveSet, new: Sequence[Version], surplus: codec.Surplus) -> None:
+    """Packaged versions come with the first change alone, and nothing names them before it: they
+    may replace what an interrupted one left, and those that are too many go ahead.
+    """
+    room = MOST_AT_ONCE - 2  # beside LIVE and the record
+    for version in new[:-room]:
+        _item(version).save()
     is_first = after.revision == 1
     unchanged = CampaignItem.revision == after.revision - 1
     is_new = CampaignItem.campaign.does_not_exist()
+    body = msgspec.json.encode(codec.merge(msgspec.to_builtins(after), surplus))
     shared = CampaignItem._get_connection().connection
     with TransactWrite(connection=shared) as transaction:
-        for version in new:
-            transaction.save(_item(version), condition=is_new)
+        for version in new[-room:]:
+            transaction.save(_item(version), condition=is_new if version.change else None)
         transaction.save(
-            CampaignItem(LIVE, 0, body=msgspec.json.encode(after), revision=after.revision),
+            CampaignItem(LIVE, 0, body=body, revision=after.revision),
             condition=is_new if is_first else unchanged,
         )
         transaction.save(

@@ -57,13 +57,13 @@ def decode(body: bytes) -> tuple[Profile, Surplus]:
         return _DECODER.decode(plain), {}
     except msgspec.ValidationError:
         raw = msgspec.json.decode(plain)
-        known, surplus = _split(raw, _SHAPE)
+        known, surplus = split(raw, _SHAPE)
         return msgspec.convert(known, Profile), surplus
 
 
 def encode(profile: Profile, surplus: Surplus) -> bytes:
     """The stored JSON, deflated, the surplus in its old place."""
-    whole = _merge(msgspec.to_builtins(profile), surplus) if surplus else profile
+    whole = merge(msgspec.to_builtins(profile), surplus) if surplus else profile
     return deflate(msgspec.json.encode(whole))
 
 
@@ -78,7 +78,8 @@ def inflate(stored: bytes) -> bytes:
     return zlib.decompressobj(zdict=_DICTIONARY).decompress(stored)
 
 
-def _split(value: Any, shape: inspect.Type) -> tuple[Any, dict[str, Any]]:
+def split(value: Any, shape: inspect.Type) -> tuple[Any, dict[str, Any]]:
+    """JSON of newer code as what this code knows of it, and the surplus."""
     if isinstance(shape, inspect.UnionType):
         shape = next(kind for kind in shape.types if not isinstance(kind, inspect.NoneType))
     if isinstance(value, dict) and isinstance(shape, inspect.StructType | inspect.DictType):
@@ -100,7 +101,7 @@ def _split_object(
         if key not in children:
             surplus.setdefault(_UNKNOWN, {})[key] = child
             continue
-        known[key], below = _split(child, children[key])
+        known[key], below = split(child, children[key])
         if below:
             surplus[key] = below
     return known, surplus
@@ -114,13 +115,13 @@ def _children(
     return dict.fromkeys(value, shape.value_type)
 
 
-def _merge(value: Any, surplus: Surplus) -> Any:
-    """A part that is gone by now takes its surplus with it."""
+def merge(value: Any, surplus: Surplus) -> Any:
+    """The surplus back in its old place; a part that is gone by now takes its surplus with it."""
     unknown = surplus.get(_UNKNOWN)
     if isinstance(value, list):
         return [*value, *(unknown or ())]
     merged = {**value, **(unknown or {})}
     for key, below in surplus.items():
         if key != _UNKNOWN and key in merged:
-            merged[key] = _merge(merged[key], below)
+            merged[key] = merge(merged[key], below)
     return merged

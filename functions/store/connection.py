@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import ClientError
+from botocore.session import get_session
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.models import Model
 
@@ -56,13 +57,19 @@ class Connection:
     max_pool_connections = 16
 
 
-def connect(model: type[Model]) -> None:
-    """Builds a table's client anew: at init, off the first request's time, and after a restore.
+def connect(*models: type[Model]) -> None:
+    """Builds the tables' clients anew: at init, off the first request's time, and after a restore.
 
     A client takes 73 ms (FACTS, section 5), and its pooled connections do not outlive a snapshot.
+    A second one takes a third of that where both are of one session, which pynamodb by itself
+    begins anew for every table.
     """
-    model._connection = None
-    _ = model._get_connection().connection.client
+    session = get_session()
+    for model in models:
+        model._connection = None
+        opened = model._get_connection().connection
+        opened._local.session = session
+        _ = opened.client
 
 
 @contextmanager

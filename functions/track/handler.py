@@ -39,8 +39,7 @@ def connect() -> None:
     """Opens the tables; after a restore also drops what the snapshot holds of its own time."""
     random.seed()
     _live.forget()
-    connection.connect(ProfileItem)
-    connection.connect(CampaignItem)
+    connection.connect(ProfileItem, CampaignItem)
 
 
 connect()

@@ -236,6 +236,9 @@ class CampaignRow(_Answer, frozen=True, kw_only=True):
     published_at: str | None = None
     published_by: str | None = None
     reason: str | None = None
+    status_changed_at: str | None = None
+    status_changed_by: str | None = None
+    status_reason: str | None = None
 
 
 class CampaignsAnswer(_Answer, frozen=True, kw_only=True):
@@ -259,6 +262,9 @@ class CampaignAnswer(_Answer, frozen=True, kw_only=True):
     published_at: str | None = None
     published_by: str | None = None
     reason: str | None = None
+    status_changed_at: str | None = None
+    status_changed_by: str | None = None
+    status_reason: str | None = None
     campaign: CampaignFile
 
 
@@ -332,12 +338,16 @@ class CheckBody(_Answer, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ExplainAnswer(_Answer, frozen=True, kw_only=True):
-    """Why a user would, or would not, see a campaign."""
+    """Why a user would, or would not, see a campaign.
+
+    isKnown: whether anything was ever heard of that id.
+    """
 
     success: Literal[True] = True
     campaign: str
     version: int
     user_id: str
+    is_known: bool
     at: str
     would_show: bool
     reason: str
@@ -374,12 +384,13 @@ def write_time(at: int | None) -> str | None:
     return None if at is None else format_time(at)
 
 
-def write_explanation(explanation: Explanation, user: User) -> dict[str, Any]:
+def write_explanation(explanation: Explanation, user: User, *, is_known: bool) -> dict[str, Any]:
     """What `ExplainAnswer` and `TestAnswer` are made of."""
     return {
         "campaign": explanation.campaign,
         "version": explanation.version,
         "user_id": user.id,
+        "is_known": is_known,
         "at": format_time(explanation.at),
         "would_show": explanation.would_show,
         "reason": explanation.reason,

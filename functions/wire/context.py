@@ -15,6 +15,9 @@ T = TypeVar("T", str, int, bool)
 MAX_TEXT = 64
 """Characters of a version, a locale or a time zone; what is longer is none."""
 
+_EMPTY: Context = {}
+_NOTHING = Snapshot()
+
 _PLATFORM = 32
 _API_LEVELS = 1000
 
@@ -39,22 +42,27 @@ class Told(TypedDict):
 
 def read_context(context: Context, clock: PhoneClock) -> Told:
     """All of it, bounded; the phone's times by the server's clock."""
+    os, app = part(context, "os"), part(context, "app")
+    platform = _platform(os, part(context, "device"))
+    os_version = _short(os, "version") or ""
     return Told(
-        platform=_platform(context),
-        os_version=_short(context, "os", "version") or "",
-        api_level=_api_level(context),
-        app_version=_short(context, "app", "version") or "",
+        platform=platform,
+        os_version=os_version,
+        api_level=_api_level(os, os_version) if platform == "android" else None,
+        app_version=_short(app, "version") or "",
         locale=_short(context, "locale"),
-        country=_country(context),
+        country=_country(part(context, "location")),
         time_zone=_short(context, "timezone") or "",
-        installed_at=_installed_at(context, clock),
-        in_foreground=value_at(context, bool, "app", "inForeground") is not False,
-        push=_snapshot(context, clock),
+        installed_at=_installed_at(app, clock),
+        in_foreground=value_of(app, "inForeground", bool) is not False,
+        push=_snapshot(part(context, "push"), clock),
     )
 
 
 def merged(under: Context, over: Context) -> Context:
     """One context over another, key by key at every depth."""
+    if not under:
+        return over
     both = dict(under)
     for key, value in over.items():
         below = both.get(key)
@@ -65,12 +73,16 @@ def merged(under: Context, over: Context) -> Context:
     return both
 
 
-def value_at(context: Context, kind: type[T], *path: str) -> T | None:
-    """The value there, if it is of that type; true and false are no integers."""
-    value = _at(context, path)
-    if isinstance(value, bool) and kind is not bool:
-        return None
-    return value if isinstance(value, kind) else None
+def part(context: Context, name: str) -> Context:
+    """What the context says under that name; empty where that is no object."""
+    found = context.get(name)
+    return found if isinstance(found, dict) else _EMPTY
+
+
+def value_of(part: Context, name: str, kind: type[T]) -> T | None:
+    """The value there, if it is of that very type; true and false are no integers."""
+    value = part.get(name)
+    return value if type(value) is kind else None
 
 
 def android_api_level(version: str) -> int | None:
@@ -88,63 +100,54 @@ def android_api_level(version: str) -> int | None:
     return 27 if minor else 26
 
 
-def _at(context: Context, path: tuple[str, ...]) -> Any:
-    value: Any = context
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
-
-
-def _short(context: Context, *path: str) -> str | None:
-    text = value_at(context, str, *path)
+def _short(part: Context, name: str) -> str | None:
+    text = value_of(part, name, str)
     return text if text and len(text) <= MAX_TEXT else None
 
 
-def _platform(context: Context) -> str:
-    name = value_at(context, str, "os", "name") or value_at(context, str, "device", "type") or ""
+def _platform(os: Context, device: Context) -> str:
+    name = value_of(os, "name", str) or value_of(device, "type", str) or ""
     name = name.lower()[:_PLATFORM]
     return "ios" if name in ("ipados", "iphone os") else name
 
 
-def _api_level(context: Context) -> int | None:
-    if _platform(context) != "android":
-        return None
-    told = value_at(context, int, "os", "apiLevel")
+def _api_level(os: Context, os_version: str) -> int | None:
+    told = value_of(os, "apiLevel", int)
     if told is not None and 0 < told < _API_LEVELS:
         return told
-    return android_api_level(_short(context, "os", "version") or "")
+    return android_api_level(os_version)
 
 
-def _country(context: Context) -> str:
+def _country(location: Context) -> str:
     """Of the place where the phone is; a country's name is no code."""
-    code = _short(context, "location", "country") or ""
+    code = _short(location, "country") or ""
     return code.upper() if _COUNTRY.fullmatch(code) else ""
 
 
-def _installed_at(context: Context, clock: PhoneClock) -> int | None:
-    at = _time(context, clock, "app", "installedAt")
+def _installed_at(app: Context, clock: PhoneClock) -> int | None:
+    at = _time(app, "installedAt", clock)
     return None if at is None else min(at, clock.now)
 
 
-def _snapshot(context: Context, clock: PhoneClock) -> Snapshot | None:
-    status = value_at(context, str, "push", "status")
+def _snapshot(push: Context, clock: PhoneClock) -> Snapshot | None:
+    status = value_of(push, "status", str)
     snapshot = Snapshot(
         status=status if status and is_status(status) else None,
-        prompts_used=value_at(context, int, "push", "promptsUsed"),
-        can_request=value_at(context, bool, "push", "canRequest"),
-        ever_asked=value_at(context, bool, "push", "everAsked"),
-        rationale=value_at(context, bool, "push", "rationale"),
-        opted_out=value_at(context, bool, "push", "optedOut"),
-        notification_types=value_at(context, int, "push", "notificationTypes"),
-        target_sdk=value_at(context, int, "push", "targetSdk"),
-        last_asked_at=_time(context, clock, "push", "lastAskedAt"),
-        last_declined_at=_time(context, clock, "push", "lastDeclinedAt"),
+        prompts_used=value_of(push, "promptsUsed", int),
+        can_request=value_of(push, "canRequest", bool),
+        ever_asked=value_of(push, "everAsked", bool),
+        rationale=value_of(push, "rationale", bool),
+        opted_out=value_of(push, "optedOut", bool),
+        notification_types=value_of(push, "notificationTypes", int),
+        target_sdk=value_of(push, "targetSdk", int),
+        last_asked_at=_time(push, "lastAskedAt", clock),
+        last_declined_at=_time(push, "lastDeclinedAt", clock),
     )
-    return None if snapshot == Snapshot() else snapshot
+    return None if snapshot == _NOTHING else snapshot
 
 
-def _time(context: Context, clock: PhoneClock, *path: str) -> int | None:
-    value = _at(context, path)
+def _time(part: Context, name: str, clock: PhoneClock) -> int | None:
+    value = part.get(name)
     if value is None:
         return None
     try:

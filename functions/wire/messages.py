@@ -11,7 +11,7 @@ from functions.core.model import Message, User
 from functions.core.moments import parse_moment, parse_time
 from functions.core.permission import STATUS_WORDS, is_status, read_status
 from functions.core.recent import fingerprint
-from functions.wire.context import merged, read_context, value_at
+from functions.wire.context import merged, part, read_context, value_of
 from functions.wire.errors import InvalidRequest
 from functions.wire.times import PhoneClock
 
@@ -50,7 +50,7 @@ def read_message(kind: MessageKind, body: Json, now: int, shared: Json | None = 
         age=None if clock.ahead is None else now - happened,
         event=event,
         properties=properties if kind == "track" else {},
-        offer_id=value_at(properties, str, "offerId"),
+        offer_id=value_of(properties, "offerId", str),
         traits=_traits(traits),
         declined_at=_declined_at(traits, clock),
         device=_device(body, context),
@@ -175,5 +175,5 @@ def _declined_at(traits: Json, clock: PhoneClock) -> int | None:
 
 
 def _device(body: Json, context: Json) -> str:
-    device = value_at(context, str, "device", "id") or value_at(body, str, "anonymousId") or ""
-    return device[:MAX_ID]
+    told = value_of(part(context, "device"), "id", str)
+    return (told or value_of(body, "anonymousId", str) or "")[:MAX_ID]

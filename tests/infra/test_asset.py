@@ -4,6 +4,7 @@ import base64
 import json
 import platform
 import re
+import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -42,6 +43,11 @@ ENVIRONMENT = {
     "SOFTASK_WRITE_KEY_HASHES": sha256(b"dev-write-key").hexdigest(),
 }
 
+ADMIN_S_OWN = {
+    *(f"functions.core.{module}" for module in ("advice", "explain", "known", "testing")),
+    *(f"functions.{module}" for module in ("admin.api", "store.changes", "wire.admin")),
+}
+
 pytestmark = [
     pytest.mark.xdist_group("asset"),
     pytest.mark.skipif(
@@ -63,6 +69,22 @@ def skip_without_index(error: asset.BuildError) -> None:
     if re.search("Failed to fetch|network was disabled|error sending request", str(error)):
         pytest.skip("the package index cannot be reached, so the asset cannot be built")
     raise error
+
+
+def loaded_by(handler: str, folder: Path) -> set[str]:
+    """The modules that a cold start of the handler loads."""
+    python = asset.find_python(PYTHON)
+    assert python is not None
+    code = f"import sys, {handler}; print(*sys.modules)"
+    ran = subprocess.run(  # noqa: S603 (our own asset)
+        [python, "-S", "-c", code],
+        env=ENVIRONMENT,
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(ran.stdout.split())
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -143,6 +165,11 @@ def test_compiled_for_the_python_it_runs_on_or_not_at_all(built: Path) -> None:
     assert flags == {0b01}
 
 
+def test_track_s_cold_start_spares_what_only_admin_needs(built: Path) -> None:
+    assert loaded_by("functions.admin.handler", built) >= ADMIN_S_OWN
+    assert ADMIN_S_OWN.isdisjoint(loaded_by("functions.track.handler", built))
+
+
 def test_without_that_python_it_ships_sources_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +221,13 @@ class TestUnderTheRuntimeClient:
         answer = invoke("functions.track.handler.handler", http_post("/v1/track", body))
         assert answer.kind == "response", invoke.log()
         assert answer.body["statusCode"] == 503
+
+    def test_admin_says_try_again_without_its_tables(self, invoke: "Invoke") -> None:
+        event = http_event("GET", "/v1/admin/campaigns")
+        answer = invoke("functions.admin.handler.handler", event)
+        assert answer.kind == "response", invoke.log()
+        assert answer.body["statusCode"] == 503
+        assert json.loads(answer.body["body"])["code"] == "try_again"
 
     def test_ledger_names_the_records_that_it_could_not_write(self, invoke: "Invoke") -> None:
         poison = stream_record("1", "MODIFY", NewImage={"outbox": {"B": "bm90IGpzb24="}})
@@ -252,35 +286,37 @@ def stream_record(sequence: str, name: str, **images: object) -> dict[str, objec
 
 
 def http_post(path: str, body: str, *, write_key: str = "dev-write-key") -> dict[str, object]:
-    """API Gateway's HTTP event, payload format 2.0."""
+    """An app's call."""
     authorization = base64.b64encode(f"{write_key}:".encode()).decode()
+    headers = {"authorization": f"Basic {authorization}", "content-type": "application/json"}
+    return {**http_event("POST", path), "headers": headers, "body": body}
+
+
+def http_event(method: str, path: str) -> dict[str, object]:
+    """API Gateway's HTTP event, payload format 2.0."""
     return {
         "version": "2.0",
-        "routeKey": f"POST {path}",
+        "routeKey": f"{method} {path}",
         "rawPath": path,
         "rawQueryString": "",
-        "headers": {
-            "authorization": f"Basic {authorization}",
-            "content-type": "application/json",
-        },
+        "headers": {},
         "requestContext": {
             "accountId": "000000000000",
             "apiId": "api",
             "domainName": "api.example.com",
             "domainPrefix": "api",
             "http": {
-                "method": "POST",
+                "method": method,
                 "path": path,
                 "protocol": "HTTP/1.1",
                 "sourceIp": "192.0.2.1",
                 "userAgent": "test",
             },
             "requestId": "request",
-            "routeKey": f"POST {path}",
+            "routeKey": f"{method} {path}",
             "stage": "$default",
             "time": "21/Nov/2026:10:00:00 +0000",
             "timeEpoch": 1795255200000,
         },
-        "body": body,
         "isBase64Encoded": False,
     }

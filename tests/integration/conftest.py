@@ -17,10 +17,12 @@ from typing import Any
 
 import boto3
 import botocore.endpoint
+import botocore.session
 import pytest
 from aws_lambda_powertools import Logger
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.httpsession import URLLib3Session
+from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
@@ -97,6 +99,15 @@ def engine() -> Iterator[str | None]:
         return
     with dynamodb_local() as url:
         yield url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_read_once() -> Iterator[None]:
+    """botocore would parse its service models anew for every client: most of a test's time."""
+    loader = create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", lambda _paths: loader)
+        yield
 
 
 @pytest.fixture

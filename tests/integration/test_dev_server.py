@@ -86,6 +86,13 @@ def decline(http: httpx.Client) -> None:
     track(http, "PushSoftAskDeclined")
 
 
+def publish(http: httpx.Client, reason: str = "a try") -> httpx.Response:
+    """The packaged campaign, as its first published version."""
+    campaign = http.get("/v1/admin/campaigns/push-softask", params={"version": 0}).json()
+    body = {"campaign": campaign["campaign"], "expectedVersion": 0, "reason": reason}
+    return http.put("/v1/admin/campaigns/push-softask", json=body)
+
+
 def state(http: httpx.Client, user: str = "u1") -> Json:
     answer: Json = http.get("/_dev/profile", params={"userId": user}).json()
     return answer
@@ -219,9 +226,7 @@ def test_a_pause_and_its_end_are_seen_at_once(http: httpx.Client) -> None:
 
 
 def test_a_published_campaign_is_served_at_once(http: httpx.Client) -> None:
-    shown = http.get("/v1/admin/campaigns/push-softask").json()
-    body = {"campaign": shown["campaign"], "expectedVersion": 0, "reason": "a try"}
-    assert http.put("/v1/admin/campaigns/push-softask", json=body).json()["version"] == 1
+    assert publish(http).json()["version"] == 1
     [action] = track(http, "ValueMomentReached")["actions"]
     assert action["campaignVersion"] == 1
     [row] = http.get("/v1/admin/campaigns").json()["campaigns"]
@@ -233,6 +238,18 @@ def test_a_reset_forgets_what_was_published(http: httpx.Client) -> None:
     http.post("/_dev/reset")
     assert http.get("/v1/admin/campaigns").json()["revision"] == 0
     assert track(http, "ValueMomentReached")["actions"]
+
+
+@pytest.mark.parametrize("now", [TWO_WEEKS_LATER, "2026-01-01T00:00:00Z"])
+def test_what_was_published_survives_a_move_of_the_clock(http: httpx.Client, now: str) -> None:
+    assert publish(http).status_code == 200
+    http.post("/_dev/clock", json={"now": now})
+    [action] = track(http, "ValueMomentReached", "u1")["actions"]
+    assert action["campaignVersion"] == 1
+    http.post("/v1/admin/campaigns/push-softask/pause")
+    http.post("/_dev/clock", json={"advance": "14d"})
+    assert track(http, "ValueMomentReached", "u2")["actions"] == []
+    assert http.get("/v1/admin/campaigns").json()["revision"] == 2
 
 
 def test_silence_is_explained(http: httpx.Client) -> None:
@@ -259,6 +276,59 @@ def test_changes_beside_messages_are_all_kept(http: httpx.Client) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         assert set(pool.map(change, actions)) == {200}
+
+
+@pytest.mark.usefixtures("restless")
+def test_admin_calls_at_the_same_time_are_each_answered_for_themselves(http: httpx.Client) -> None:
+    users = [f"u{number}" for number in range(8)]
+    for user in users:
+        track(http, "ValueMomentReached", user)
+    together = threading.Barrier(len(users))
+
+    def ask(user: str) -> set[str]:
+        together.wait(30)
+        explained = http.post(
+            "/v1/admin/campaigns/push-softask/explain", json={"userId": user}
+        ).json()
+        decisions = http.get(f"/v1/admin/users/{user}/decisions").json()
+        assert [each["reason"] for each in decisions["decisions"]] == ["offer_granted"]
+        return {explained["userId"], decisions["userId"]}
+
+    with ThreadPoolExecutor(len(users)) as pool:
+        assert list(pool.map(ask, users)) == [{user} for user in users]
+
+
+@pytest.mark.usefixtures("restless")
+def test_of_many_who_publish_at_once_one_wins_and_the_others_are_told(http: httpx.Client) -> None:
+    together = threading.Barrier(6)
+
+    def race(number: int) -> int:
+        together.wait(30)
+        return publish(http, reason=f"by {number}").status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(race, range(6))) == [200, 409, 409, 409, 409, 409]
+    assert http.get("/v1/admin/campaigns").json()["revision"] == 1
+
+
+@pytest.mark.usefixtures("restless")
+def test_a_reset_amid_changes_and_messages_leaves_nothing_of_either(http: httpx.Client) -> None:
+    together = threading.Barrier(7)
+
+    def act(number: int) -> int:
+        together.wait(30)
+        if number == 0:
+            return http.post("/_dev/reset").status_code
+        if number % 2:
+            return http.post("/v1/admin/campaigns/push-softask/pause").status_code
+        track(http, "ValueMomentReached", f"u{number}")
+        return 200
+
+    with ThreadPoolExecutor(7) as pool:
+        assert set(pool.map(act, range(7))) == {200}
+    http.post("/_dev/reset")
+    assert http.get("/v1/admin/campaigns").json()["revision"] == 0
+    assert track(http, "ValueMomentReached", "u2")["actions"][0]["attempt"] == 1
 
 
 # --- the clock ---

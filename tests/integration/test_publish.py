@@ -91,6 +91,9 @@ def test_the_packaged_campaigns_are_listed_as_version_0_of_revision_0(admin: Adm
                 "publishedAt": None,
                 "publishedBy": None,
                 "reason": None,
+                "statusChangedAt": None,
+                "statusChangedBy": None,
+                "statusReason": None,
             }
         ],
     }
@@ -190,6 +193,54 @@ def test_row_37_attempts_survive_an_edit_and_an_offer_keeps_its_version(
     progress = app.profile().progress[ID]
     assert progress.offer
     assert (progress.spent, progress.offer.version) == (1, 0)
+
+
+def test_row_37_a_decline_is_heard_by_the_name_that_an_older_version_gave_it(
+    admin: Admin, app: App, file: Json
+) -> None:
+    offer = app.value_moment()
+    assert offer
+    put(admin, {**file, "outcomes": {"declined": "NotNow"}}, 0)
+    put(admin, {**file, "outcomes": {"declined": "Later"}}, 1)
+
+    app.now += 30 * 86_400 * SECOND
+    app.outcome("Declined", offer)
+
+    assert app.profile().progress[ID].declined_at == app.now
+    app.track("NotNow", user="u2")
+    assert app.profile("u2").progress[ID].declined_at == app.now
+
+
+def test_row_54_what_newer_code_keeps_beside_the_live_set_survives_a_change(
+    admin: Admin, file: Json
+) -> None:
+    put(admin, file, 0)
+    item = CampaignItem.get(LIVE, 0)
+    body = json.loads(item.body)
+    body["token_keys"] = ["k1"]
+    body["campaigns"][ID]["ends"] = 5
+    item.update(actions=[CampaignItem.body.set(json.dumps(body).encode())])
+
+    admin.call("POST", f"{CAMPAIGN}/pause", id=ID)
+
+    kept = json.loads(CampaignItem.get(LIVE, 0).body)
+    assert (kept["token_keys"], kept["campaigns"][ID]["ends"]) == (["k1"], 5)
+    assert kept["campaigns"][ID]["status"] == "paused"
+
+
+def test_who_paused_and_resumed_when_and_why_is_told(admin: Admin, file: Json) -> None:
+    told = ("status", "statusChangedBy", "statusReason")
+    admin.call("POST", f"{CAMPAIGN}/pause", {"reason": "holiday"}, id=ID)
+    paused = admin.call("GET", CAMPAIGN, id=ID)
+    assert tuple(paused[key] for key in told) == ("paused", admin.by, "holiday")
+
+    admin.call("POST", f"{CAMPAIGN}/resume", {"reason": "back"}, id=ID)
+    [row] = admin.call("GET", "/campaigns")["campaigns"]
+    assert tuple(row[key] for key in told) == ("active", admin.by, "back")
+
+    put(admin, file, 0)
+    live = admin.call("GET", CAMPAIGN, id=ID)
+    assert (live["version"], live["statusChangedAt"], live["statusReason"]) == (1, None, None)
 
 
 def test_every_change_raises_the_revision_by_one(admin: Admin, file: Json) -> None:
