@@ -26,6 +26,13 @@ SETTINGS = "settings.yaml"
 
 Place = tuple[str | int, ...]
 
+_HINTS = (
+    ("'\\t'", "indent with spaces"),
+    ("mapping values are not allowed", "quote a text that has a colon: 'Reminders: get them'"),
+    ("expected <block end>", "check the indentation, and quote a text that begins with { or ["),
+    ("another document", "a file holds one campaign"),
+)
+
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -36,7 +43,8 @@ class CampaignFileError(ValueError):
 class _Loader(yaml.SafeLoader):
     """YAML 1.2's booleans and no timestamps: `on`, `no` and dates stay the text they are.
 
-    A key that stands twice in one mapping is an error, where PyYAML keeps the last.
+    A key that stands twice in one mapping is an error, where PyYAML keeps the last; so is one
+    that is left empty, as an audience whose conditions were all commented out.
     """
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML reads it as a class attribute
@@ -50,11 +58,13 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
-        for key, _ in node.value:
+        for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise _refused(key, "a key must be plain text")
             if key.value in seen:
                 raise _refused(key, f"key {key.value!r} stands twice")
+            if value.tag == "tag:yaml.org,2002:null" and value.value == "":
+                raise _refused(key, f"key {key.value!r} says nothing; fill it in or leave it out")
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -146,9 +156,15 @@ def _load(path: Path) -> tuple[str, Any]:
         raise CampaignFileError(f"{path}: not UTF-8 text") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise CampaignFileError(f"{path}:{line}: {error.problem}") from None
+        raise CampaignFileError(f"{path}:{line}: {error.problem}{_hint(error)}") from None
     except yaml.YAMLError as error:
         raise CampaignFileError(f"{path}: {error}") from None
+
+
+def _hint(error: yaml.MarkedYAMLError) -> str:
+    """How the usual slips are mended, whose YAML problem says little."""
+    said = next((hint for part, hint in _HINTS if part in (error.problem or "")), None)
+    return f"; {said}" if said else ""
 
 
 def _refused(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:

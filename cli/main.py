@@ -16,6 +16,7 @@ from cli.campaigns import (
     CampaignFileError,
     campaign_schema,
     read_campaign,
+    read_files,
     read_settings,
     settings_schema,
 )
@@ -86,7 +87,9 @@ def dev(
     dynamodb_endpoint: Endpoint = None,
     campaign: CampaignFiles = None,
 ) -> None:
-    """Serve the API on 127.0.0.1, with a clock that can be moved. Write key: dev-write-key.
+    """Serve the API on 127.0.0.1, with a clock that can be moved.
+
+    The write key is dev-write-key.
 
     Example: softask dev --port 8080
     """
@@ -114,9 +117,11 @@ def dev(
 
 @app.command()
 def demo(dynamodb_endpoint: Endpoint = None, campaign: CampaignFiles = None) -> None:
-    """Play the recipe, two weeks included, against a dev server of its own.
+    """Play the recipe, two weeks included, and check each step.
 
-    Exits with 1 if any step differs from the recipe. Example: softask demo
+    It starts a dev server of its own. Exits with 1 if any step differs from the recipe.
+
+    Example: softask demo
     """
     _check_endpoint(dynamodb_endpoint)
     from cli.demo import play  # noqa: PLC0415 - httpx and rich are slow to import
@@ -128,10 +133,12 @@ def demo(dynamodb_endpoint: Endpoint = None, campaign: CampaignFiles = None) -> 
 def validate(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Those in campaigns/, if none is named."),
+        typer.Argument(metavar="FILE", help="Those in campaigns/, if none is named."),
     ] = None,
 ) -> None:
     """Check campaign files. Exits with 1 and file:line for each that cannot be used.
+
+    A settings.yaml among them is the one that the others are checked against.
 
     Example: softask validate campaigns/push-softask.yaml
     """
@@ -180,13 +187,15 @@ app.add_typer(moving_in.app, name="import")
 def _problems(files: list[Path]) -> Iterator[str]:
     """What is wrong with each file, or with all together; says OK of the others."""
     campaigns = [path for path in files if path.name != SETTINGS]
+    named = [path for path in files if path.name == SETTINGS]
+    settings = named[0] if named else packages.FOLDER / SETTINGS
     found = False
     for path in files:
         try:
             if path.name == SETTINGS:
                 read_settings(path)
             else:
-                read_campaign(path, read_settings(packages.FOLDER / SETTINGS))
+                read_campaign(path, read_settings(settings))
         except CampaignFileError as error:
             found = True
             yield str(error)
@@ -194,7 +203,7 @@ def _problems(files: list[Path]) -> Iterator[str]:
             typer.echo(f"{path}: OK")
     if campaigns and not found:
         try:
-            packages.read(campaigns)
+            read_files(campaigns, settings)
         except CampaignFileError as error:
             yield str(error)
 

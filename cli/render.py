@@ -1,7 +1,8 @@
 """What commands print: in 80 columns, in colour only on a terminal, nothing that could steer it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from functions.core.model import DAY, HOUR, MINUTE, SECOND
 from functions.core.moments import parse_time
+from functions.core.reason import Reason
 
 Json = dict[str, Any]
 
@@ -19,6 +21,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
 _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+_NOT_MET, _REPEATED = Reason.TRIGGER_NOT_MET.word, Reason.OFFER_REPEATED.word
 _STATUS_STYLES = {"active": "green", "paused": "yellow", "draft": "cyan", "ended": "dim"}
 
 
@@ -70,8 +73,15 @@ def _span(span: int) -> str:
 def put(*renderables: RenderableType) -> None:
     """Prints each, without blanks at the ends of lines."""
     console = Console(highlight=False)
-    with console.capture() as captured:
+    with trimmed(console):
         console.print(*renderables, sep="\n")
+
+
+@contextmanager
+def trimmed(console: Console) -> Iterator[None]:
+    """What is printed within comes out at its end, without blanks at the ends of lines."""
+    with console.capture() as captured:
+        yield
     lines = [line.rstrip() for line in captured.get().splitlines()]
     console.file.write("\n".join(lines) + "\n")
 
@@ -113,12 +123,28 @@ def _cell(value: Any) -> Text:
 # --- explain ---
 
 
+def answered(user: str, answer: Json, is_now: bool) -> tuple[Text, ...]:
+    """The verdict, and what to ask instead where the question itself was the reason."""
+    told = verdict(user, answer, is_now)
+    taken = [check["says"] for check in answer["checks"] if check["name"] == "trigger"]
+    if answer["reason"] != _NOT_MET or not taken:
+        return (told,)
+    return (
+        told,
+        Text(f"It takes {printable(taken[0])}: ask with --event and --properties.", "dim"),
+    )
+
+
 def verdict(user: str, answer: Json, is_now: bool) -> Text:
     """One sentence: whether that user would see the campaign, or why not and from when on."""
     now, eligible = answer["at"], answer["nextEligibleAt"]
     subject, when = printable(user), "now" if is_now else f"at {moment(now)}"
+    if not answer.get("isKnown", True):
+        subject += ", of whom nothing was ever heard,"
     if answer["wouldShow"]:
         attempt = f"attempt {answer['attempt']}"
+        if answer["reason"] == _REPEATED:
+            attempt += ", which is on offer already"
         return Text(f"{subject} would see {answer['campaign']} {when}: {attempt}.", "bold green")
     told = f"{subject} would not see {answer['campaign']} {when}: {_clause(answer['sentence'])}"
     later = f"; the same event would show it from {moment_from(eligible, now)}" if eligible else ""
@@ -144,9 +170,27 @@ def _add(grid: Table, check: Json, now: str, depth: int) -> None:
     mark = _mark(check["passes"])
     name = Text("" if depth else printable(check["name"]), "dim")
     says = Padding(_says(check, now), (0, 0, 0, 2 * depth))
+    parts = check.get("parts", ())
+    if _is_said_twice(check, parts):
+        check, parts = {**check, "value": parts[0]["value"], "parts": ()}, ()
     grid.add_row(mark, name, says, Text(_value(check, now)))
-    for part in check.get("parts", ()):
-        _add(grid, part, now, depth + 1)
+    for part in parts:
+        _add(grid, _denied(part) if check["says"] == "none of" else part, now, depth + 1)
+
+
+def _denied(part: Json) -> Json:
+    """A part of `none of`, so that its mark says whether it is as it must be."""
+    said = {key: own for key, own in part.items() if key != "passesAt"}
+    return {**said, "says": f"not: {part['says']}", "passes": not part["passes"]}
+
+
+def _is_said_twice(check: Json, parts: Sequence[Json]) -> bool:
+    """Whether its only part, one cap, is all that the check has to say."""
+    return len(parts) == 1 and parts[0]["says"] == check["says"] and _is_list(check)
+
+
+def _is_list(check: Json) -> bool:
+    return isinstance(check.get("value"), list)
 
 
 def _mark(passes: bool) -> Text:
@@ -167,8 +211,10 @@ def _value(check: Json, now: str) -> str:
     if isinstance(value, dict):
         known = {key: own for key, own in value.items() if own is not None}
         return "\n".join(f"{_words(key)}: {_spoken(own, now)}" for key, own in known.items())
+    if check.get("parts") and (value is None or _is_list(check)):
+        return ""  # the parts have their own
     if value is None or value == []:
-        return "" if check.get("parts") else "-"
+        return "-"
     return _spoken(value, now)
 
 

@@ -56,7 +56,9 @@ def backtest(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """What a campaign would have done: recorded events through the rules that run in production.
+    """What a campaign would have done, by recorded events.
+
+    They go through the rules that run in production.
 
     Example: softask backtest campaigns/push-softask.yaml events.jsonl.gz
     """
@@ -111,12 +113,14 @@ def _print(report: "Report", plot: str | None) -> None:
 
     from cli.backtest.charts import print_charts  # noqa: PLC0415
     from cli.backtest.page import print_notes, print_report  # noqa: PLC0415
+    from cli.render import trimmed  # noqa: PLC0415
 
     console = Console(markup=False, highlight=False, emoji=False)
-    print_report(report, console)
-    if plot == _TERMINAL or (plot is None and console.is_terminal):
-        print_charts(report, console)
-    print_notes(report.recording, console)
+    with trimmed(console):
+        print_report(report, console)
+        if plot == _TERMINAL or (plot is None and console.is_terminal):
+            print_charts(report, console)
+        print_notes(report.recording, console)
 
 
 def _draw(report: "Report", path: Path) -> None:

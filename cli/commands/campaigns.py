@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 
 Campaign = Annotated[str, typer.Argument(metavar="ID", help="The campaign's id.")]
-OneOrAll = Annotated[str | None, typer.Argument(metavar="[ID]", help="The campaign's id.")]
+OneOrAll = Annotated[str | None, typer.Argument(metavar="ID", help="The campaign's id.")]
 All = Annotated[bool, typer.Option("--all", help="Every campaign, by the settings.")]
 
 _REACHES = "Every function knows it within 30 seconds."
@@ -74,7 +74,7 @@ def show(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """The campaign as a file, under a line that says whose and since when.
+    """The campaign as a file, with who published it and when.
 
     Example: softask campaigns show push-softask --yaml > live.yaml
     """
@@ -127,20 +127,17 @@ def versions(
 @app.command()
 def diff(
     campaign: Campaign,
-    before: Annotated[
-        str | None, typer.Argument(metavar="[A|FILE]", help="A version, or a file.")
-    ] = None,
-    after: Annotated[
-        str | None, typer.Argument(metavar="[B|FILE]", help="A version, or a file.")
-    ] = None,
+    before: Annotated[str | None, typer.Argument(metavar="A", help="A version, or a file.")] = None,
+    after: Annotated[str | None, typer.Argument(metavar="B", help="A version, or a file.")] = None,
     url: Url = DEV_SERVER,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """What differs from A to B; from A to the live version; from the live version to FILE.
+    """What differs between two versions or files.
 
-    With neither: from the live version to the draft or, without a draft, from the version before
-    the live one.
+    From A to B; of one alone, from that version to the live one, or from the live one to that
+    file. With neither: from the live version to the draft or, without a draft, from the version
+    before the live one.
 
     Example: softask campaigns diff push-softask campaigns/push-softask.yaml
     """
@@ -173,9 +170,10 @@ def publish(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Check campaign files and make them live, or a draft where the file's status says so.
+    """Check campaign files and make them live.
 
-    On a terminal the difference is shown first, with a question.
+    A file whose status is draft becomes the draft beside what is live. On a terminal the
+    difference is shown first, with a question.
 
     Example: softask campaigns publish campaigns/push-softask.yaml
     """
@@ -230,7 +228,9 @@ def resume(
 @app.command()
 def rollback(
     campaign: Campaign,
-    version: Annotated[int, typer.Argument(min=0, help="The version to make live again.")],
+    version: Annotated[
+        int, typer.Argument(metavar="VERSION", min=0, help="The version to make live again.")
+    ],
     reason: Reason = None,
     url: Url = DEV_SERVER,
     profile: Profile = None,
@@ -309,10 +309,21 @@ def _published(stored: Json) -> str:
 
 
 def _by(stored: Json) -> str:
-    """When, by whom and why, in one line."""
+    """When, by whom and why it was published, and paused or resumed since."""
+    if stored["publishedAt"] is None:
+        published = "shipped with the deploy"
+    else:
+        published = _told(stored["publishedAt"], stored["publishedBy"], stored["reason"])
+    changed_at = stored.get("statusChangedAt")
+    if changed_at is None:
+        return published
+    since = _told(changed_at, stored["statusChangedBy"], stored["statusReason"])
+    what = "paused" if stored["status"] == "paused" else "resumed"
+    return f"{published}; {what} {since}"
+
+
+def _told(at: str, by: str, reason: str | None) -> str:
     from cli.render import moment, person, printable  # noqa: PLC0415
 
-    if stored["publishedAt"] is None:
-        return "shipped with the deploy"
-    told = f"{moment(stored['publishedAt'])} by {person(stored['publishedBy'])}"
-    return f"{told}: {printable(stored['reason'])}" if stored["reason"] else told
+    told = f"{moment(at)} by {person(by)}"
+    return f"{told}: {printable(reason)}" if reason else told

@@ -17,6 +17,8 @@ from cli.commands.target import (
     user_of,
 )
 from functions.core.moments import format_time, parse_time
+from functions.core.permission import STATUS_WORDS, is_status
+from functions.core.reason import Reason
 
 Json = dict[str, Any]
 
@@ -33,7 +35,8 @@ def explain(
         str | None, typer.Option(metavar="NAME", help="The event; else the campaign's first.")
     ] = None,
     properties: Annotated[
-        str | None, typer.Option(metavar="JSON", help="The event's properties.")
+        str | None,
+        typer.Option(metavar="JSON", help="The event's properties, such as '{\"rating\": 5}'."),
     ] = None,
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="ISO 8601, such as 2026-12-05T10:00:00Z.")
@@ -53,7 +56,9 @@ def explain(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Whether a user would see a campaign, and every condition with its value. Changes nothing.
+    """Whether a user would see a campaign, or why not.
+
+    Every condition is listed with its value. Changes nothing.
 
     Example: softask explain u1 push-softask --platform ios
     """
@@ -61,7 +66,7 @@ def explain(
         event=event,
         properties=_object(properties),
         at=_time(at),
-        context=_context(device, platform, push_status),
+        context=_context(device, platform, _word(push_status)),
     )
     with remote_at(url, profile, region) as remote:
         from cli import render  # noqa: PLC0415 - rich
@@ -71,7 +76,7 @@ def explain(
         if as_json:
             render.put_json(answer)
             return
-        render.put(render.verdict(user, answer, at is None), "", render.checks(answer))
+        render.put(*render.answered(user, answer, at is None), "", render.checks(answer))
 
 
 def rehearse(
@@ -86,7 +91,9 @@ def rehearse(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """What the next trigger of a test user will do. Test users stand in the settings.
+    """What the next trigger of a test user will do.
+
+    Test users stand in the settings.
 
     Example: softask test u1 push-softask --skip-waits
     """
@@ -99,7 +106,7 @@ def rehearse(
         if as_json:
             render.put_json(answer)
             return
-        render.put(render.verdict(user, answer, is_now=True), _next_trigger(answer), "")
+        render.put(*render.answered(user, answer, is_now=True), _next_trigger(answer), "")
         render.put(render.checks(answer))
 
 
@@ -107,6 +114,8 @@ def _next_trigger(answer: Json) -> str:
     waits = "skips every wait, once, and " if answer["skipsWaits"] else ""
     if not answer["wouldShow"]:
         return f"The next trigger {waits}shows nothing."
+    if answer["reason"] == Reason.OFFER_REPEATED.word:
+        return "The next trigger brings the same offer again, of the version that granted it."
     attempt = f"attempt {answer['attempt']}" if answer["attempt"] else "the popup"
     return (
         f"The next trigger {waits}shows version {answer['version']}, {attempt}; "
@@ -127,6 +136,12 @@ def _context(device: str | None, platform: str | None, push_status: str | None) 
         os=_said(name=_OS.get(platform or "")),
         push=_said(status=push_status),
     )
+
+
+def _word(push_status: str | None) -> str | None:
+    if push_status is not None and not is_status(push_status):
+        fail(f"--push-status is one of {', '.join(STATUS_WORDS)}, not {push_status}", 2)
+    return push_status
 
 
 def _object(text: str | None) -> Json | None:

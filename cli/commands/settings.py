@@ -21,7 +21,7 @@ def show(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """The settings as a file, under a line that says who changed them last.
+    """The settings as a file, with who changed them last.
 
     Example: softask settings show
     """

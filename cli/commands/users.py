@@ -46,6 +46,6 @@ def decisions(
             for decision in answer["decisions"]
         ]
         if not rows:
-            render.put("Nothing is known of that user: an id has its exact spelling.")
+            render.put("No decision is known of that user. An id has its exact spelling.")
             return
         render.put(render.table(("at", "reason", "which means"), rows))

@@ -19,6 +19,7 @@ FIELDS = (*_IDS, *_SAYING, DEVICE_TYPE)
 """What a column may say; `notificationTypes` and `deviceType` as OneSignal exports them."""
 
 _SEPARATORS = re.compile(r"[\s_-]+")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Columns:
@@ -45,7 +46,7 @@ class Columns:
 
     def column_of(self, field: str) -> str:
         """What the file calls a field."""
-        return self._column_of.get(field, field)
+        return self._column_of.get(field, spelled(field))
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -65,7 +66,7 @@ class Columns:
                 yield f"there is no column {column!r}{nearest(column, header)}."
         for field in said:
             if said.count(field) > 1:
-                yield f"more than one column says {field}; rename all but one."
+                yield f"more than one column says {spelled(field)}; rename all but one."
         if not set(said) & set(_IDS):
             yield f"no column names the user. {_advice(USER_ID, header)}"
         if not set(said) & set(_SAYING):
@@ -73,19 +74,25 @@ class Columns:
 
 
 def read_mapped(texts: Iterable[str]) -> dict[str, str]:
-    """`userId=external_user_id` for each; else `FileProblem`."""
+    """`user_id=external_user_id` for each; else `FileProblem`."""
+    names = ", ".join(map(spelled, FIELDS))
     known = {_plain(field): field for field in FIELDS}
     mapped = {}
     for text in texts:
         field, _, column = text.partition("=")
         if not column or _plain(field) not in known:
-            raise FileProblem(f"--map {text}: write FIELD=COLUMN, FIELD of {', '.join(FIELDS)}.")
+            raise FileProblem(f"--map {text}: write FIELD=COLUMN, FIELD of {names}.")
         mapped[known[_plain(field)]] = column
     return mapped
 
 
 def _advice(field: str, header: tuple[str, ...]) -> str:
-    return f"Say which does: --map {field}=COLUMN, COLUMN of {', '.join(header)}."
+    return f"Say which does: --map {spelled(field)}=COLUMN, COLUMN of {', '.join(header)}."
+
+
+def spelled(field: str) -> str:
+    """`userId` as files and people write it: `user_id`."""
+    return _HUMP.sub("_", field).lower()
 
 
 def _plain(name: str) -> str:

@@ -13,7 +13,15 @@ from cli.commands.target import DEV_SERVER, Profile, Region, Url, fail, remote_a
 from cli.moving_in.columns import Columns, read_mapped
 from cli.moving_in.files import FileProblem, UserFile, open_users
 from cli.moving_in.rows import read_words
-from cli.moving_in.state import Counts, RefusedFile, Settings, State, StateFile, fingerprint
+from cli.moving_in.state import (
+    NOTES,
+    Counts,
+    RefusedFile,
+    Settings,
+    State,
+    StateFile,
+    fingerprint,
+)
 from functions.clock import wall_clock
 from functions.core.moments import parse_time
 
@@ -61,11 +69,12 @@ def users(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Known grants, denials, declines and last popups, so that nobody is asked again.
+    """Take over who granted, denied or declined, and who was asked.
 
-    A run that was broken off goes on where it was. Exits with 1 if records were refused.
+    So nobody is asked anew. A run that was broken off goes on where it was. Exits with 1 if records
+    were refused.
 
-    Example: softask import users users.csv --map userId=external_user_id --dry-run
+    Example: softask import users users.csv --map user_id=external_id --dry-run
     """
     try:
         settings = Settings(
@@ -100,7 +109,7 @@ class _Moving:
         self._refused = RefusedFile(path, opened.raw_columns)
         if opened.columns is not None:
             self._columns.check(opened.columns, path)
-            _say_ignored(self._columns.ignored)
+            self._say_ignored()
 
     def try_out(self) -> None:
         """What a run would do, as far as the file alone tells."""
@@ -113,14 +122,15 @@ class _Moving:
 
     def carry_out(self, post: "Post", *, restart: bool) -> None:
         """From where the last run was broken off, or from the beginning."""
-        state = None if restart else self._unfinished()
+        if restart:
+            self._state_file.remove()
+        state = self._unfinished()
         if state is None:
             state = State(settings=self._settings)
         else:
             _say(f"Going on after {state.counts.records:,} records.")
         self._refused.cut(state.refused_bytes)
-        self._state_file.write(state)
-        with _resumable():
+        with _resumable(self._state_file.path):
             state = self._go(post, state, self._state_file.write)
         self._state_file.remove()
         self._conclude(state.counts, "imported")
@@ -154,7 +164,7 @@ class _Moving:
 
     def _conclude(self, counts: Counts, imported: str) -> None:
         if self._opened.columns is None:
-            _say_ignored(self._columns.ignored)
+            self._say_ignored()
         typer.echo(f"{self._path}: {counts.records:,} records")
         for count, words in (
             (counts.imported, imported),
@@ -167,6 +177,13 @@ class _Moving:
                 typer.echo(f"{count:>12,}  {words}")
         if counts.refused:
             raise typer.Exit(1)
+
+    def _say_ignored(self) -> None:
+        """Not of the notes in a table of refused records, which nobody could miss."""
+        is_refused = (self._opened.columns or ())[: len(NOTES)] == NOTES
+        ignored = [name for name in self._columns.ignored if not (is_refused and name in NOTES)]
+        if ignored:
+            _say(f"Ignored columns: {', '.join(ignored)}")
 
 
 def _as_of(file: Path, told: str | None) -> int:
@@ -189,18 +206,14 @@ def _say(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _say_ignored(columns: tuple[str, ...]) -> None:
-    if columns:
-        _say(f"Ignored columns: {', '.join(columns)}")
-
-
 @contextmanager
-def _resumable() -> Iterator[None]:
-    """Says how to go on, whatever broke the run off."""
+def _resumable(state: Path) -> Iterator[None]:
+    """Says how to go on, whatever broke the run off; nothing where it had not come anywhere."""
     try:
         yield
     except BaseException as error:
-        _say("Broken off. The same command goes on from there; what was sent twice counts once.")
+        if state.exists():
+            _say("Broken off. The same command goes on from there; what is sent twice counts once.")
         if isinstance(error, KeyboardInterrupt):
             raise typer.Exit(INTERRUPTED) from None
         raise

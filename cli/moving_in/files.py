@@ -17,6 +17,7 @@ LONGEST_LINE = 1_000_000
 RAW_COLUMN = "record"
 """The column of a JSON line, in a table of refused rows."""
 
+_TABLES = (".csv", ".tsv")
 _LINES = (".jsonl", ".ndjson", ".json")
 _EXAMPLE = '{"user_id": "u1", "push_permission_status": "granted"}'
 
@@ -62,12 +63,12 @@ def open_users(path: Path) -> Iterator[UserFile]:
     """The file's records; else `FileProblem`."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     is_gzipped = suffixes[-1:] == [".gz"]
-    kind = suffixes[-2:-1] if is_gzipped else suffixes[-1:]
-    if kind != [".csv"] and kind[:1] not in ([suffix] for suffix in _LINES):
+    kind = "".join(suffixes[-2:-1] if is_gzipped else suffixes[-1:])
+    if kind not in (*_TABLES, *_LINES):
         raise FileProblem(f"{path}: name it .csv or .jsonl (.gz after that, if it is gzipped).")
     with path.open("rb") as source, _text(source, is_gzipped) as text:
         lines = _bounded(text, path)
-        if kind == [".csv"]:
+        if kind in _TABLES:
             yield _open_csv(lines, source, path)
         else:
             raw = (RAW_COLUMN,)
@@ -106,6 +107,8 @@ def _open_csv(lines: Iterator[str], source: IO[bytes], path: Path) -> UserFile:
     columns = tuple(name.strip() for name in _next_row(reader, path) or ())
     if not any(columns):
         raise FileProblem(f"{path}: empty. The first line names the columns.")
+    if not _is_utf_8(columns):
+        raise FileProblem(f"{path}: not UTF-8. Save it as CSV in UTF-8.")
     return UserFile(columns, columns, _csv_records(reader, columns, path), source)
 
 

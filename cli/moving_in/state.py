@@ -88,6 +88,10 @@ class StateFile:
         self.path.unlink(missing_ok=True)
 
 
+NOTES = ("line", "column", "problem")
+"""The first columns of a table of refused records."""
+
+
 class RefusedFile:
     """`FILE.refused.csv`: line, column, problem, and the record's own cells.
 
@@ -96,7 +100,7 @@ class RefusedFile:
 
     def __init__(self, path: Path, raw_columns: Iterable[str]) -> None:
         self.path = path.with_name(f"{path.name}.refused.csv")
-        self._header = ("line", "column", "problem", *raw_columns)
+        self._header = (*NOTES, *raw_columns)
 
     def cut(self, size: int) -> None:
         """Back to what a run had written; what came after is refused again."""

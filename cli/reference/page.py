@@ -212,7 +212,8 @@ _FREQUENCY = """\
 
 Say either `attempts`, asks that differ, or `repeat`, one ask again and again. A popup counts
 when it was shown. Only one is open at a time, over all campaigns and devices of a user; shown
-and not answered for 24 hours is a dismissal, which counts from when it was shown.
+and not answered for 24 hours is a dismissal, which counts from when it was shown. Attempts and
+waits are each campaign's own: the settings' `caps` keep another one from asking right after it.
 
 Once:
 
@@ -305,8 +306,8 @@ from its end: for `zh-Hant-TW`, `zh-Hant-TW`, `zh-Hant`, `zh`, then the settings
 _COPY = """\
 A placeholder is `{{ first_name | default: "there" }}`, in this form alone, default included. It
 places an attribute that is a text or a number, of at most {longest} characters, and only in
-answers to a user who proved to be that user; all others read the default. `extras` come as they
-stand, without placeholders.
+answers to a user who proved to be that user; all others read the default. No request can prove
+that yet, so for now every answer does. `extras` come as they stand, without placeholders.
 
 ```yaml
 content:

@@ -772,6 +772,85 @@ def test_an_explanation_of_what_would_show_names_the_attempt(server: Server) -> 
     assert server.changes()[0][1]["at"] == "2026-11-21T11:00:00Z"
 
 
+def test_an_offer_that_stands_already_is_said_to(server: Server) -> None:
+    told = explained(wouldShow=True, reason="offer_repeated", nextEligibleAt=None, checks=[])
+    server.says(f"POST {ONE}/explain", **told)
+
+    assert softask("explain", "u1", "push-softask")[1] == (
+        "u1 would see push-softask now: attempt 2, which is on offer already.\n\n"
+    )
+
+
+def test_a_question_that_triggers_nothing_says_what_would(server: Server) -> None:
+    check = {"name": "trigger", "says": "OrderCompleted where rating is at least 4"}
+    sentence = "The event, its properties or its count are not what triggers."
+    told = {"reason": "trigger_not_met", "sentence": sentence, "nextEligibleAt": None}
+    server.says(f"POST {ONE}/explain", **explained(**told, checks=[{**check, "passes": False}]))
+
+    assert softask("explain", "u1", "push-softask")[1].splitlines()[:5] == [
+        "u1 would not see push-softask now: the event, its properties or its count are",
+        "not what triggers.",
+        "It takes OrderCompleted where rating is at least 4: ask with --event and",
+        "--properties.",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        (
+            ["at most 1 per session"],
+            ["✓ caps at most 1 per session 0"],
+        ),
+        (
+            ["at most 1 per session", "at most 2 in the last 90d"],
+            [
+                "✓ caps at most 1 per session, at most 2 in the last 90d",
+                "✓ at most 1 per session 0",
+                "✓ at most 2 in the last 90d 1",
+            ],
+        ),
+    ],
+)
+def test_each_cap_is_said_once_with_its_count(
+    server: Server, says: list[str], told: list[str]
+) -> None:
+    parts = [
+        {"name": "caps", "says": cap, "value": shown, "passes": True}
+        for shown, cap in enumerate(says)
+    ]
+    check = {"name": "caps", "says": ", ".join(says), "value": [*range(len(says))], "parts": parts}
+    server.says(f"POST {ONE}/explain", **explained(checks=[{**check, "passes": True}]))
+
+    lines = softask("explain", "u1", "push-softask")[1].splitlines()[3:]
+    assert [" ".join(line.split()) for line in lines] == told
+
+
+def test_what_must_not_hold_is_marked_by_whether_that_is_so(server: Server) -> None:
+    recent = {"name": "condition", "says": "the last show was in the last 7 days"}
+    parts = [
+        {**recent, "value": None, "passes": False, "passesAt": "2026-12-01T00:00:00Z"},
+        {"name": "condition", "says": "plan is free", "value": "free", "passes": True},
+    ]
+    check = {"name": "audience", "says": "none of", "value": None, "passes": False}
+    server.says(f"POST {ONE}/explain", **explained(checks=[{**check, "parts": parts}]))
+
+    lines = softask("explain", "u1", "push-softask")[1].splitlines()[3:]
+    assert [" ".join(line.split()) for line in lines] == [
+        "✗ audience none of",
+        "✓ not: the last show was in the last 7 days -",
+        "✗ not: plan is free free",
+    ]
+
+
+def test_a_list_that_a_user_set_is_shown(server: Server) -> None:
+    check = {"name": "audience", "says": "interests has running", "value": ["art", "tea"]}
+    server.says(f"POST {ONE}/explain", **explained(checks=[{**check, "passes": False}]))
+
+    assert '["art","tea"]' in softask("explain", "u1", "push-softask")[1]
+
+
 def test_a_question_is_sent_as_it_was_asked(server: Server) -> None:
     server.says(f"POST {ONE}/explain", **explained())
     asked = ["--event", "ValueMomentReached", "--properties", '{"streak": 3}', "--anonymous"]
@@ -792,7 +871,13 @@ def test_a_question_is_sent_as_it_was_asked(server: Server) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    [("--properties", "streak=3"), ("--properties", "[3]"), ("--at", "soon"), ("--platform", "tv")],
+    [
+        ("--properties", "streak=3"),
+        ("--properties", "[3]"),
+        ("--at", "soon"),
+        ("--platform", "tv"),
+        ("--push-status", "authorised"),
+    ],
 )
 def test_a_question_that_cannot_be_asked_is_wrong_usage(
     server: Server, option: tuple[str, str]
@@ -834,6 +919,14 @@ def test_a_test_says_what_the_next_trigger_does(server: Server) -> None:
     assert server.changes() == [(f"POST {ONE}/test", {"userId": "u1", "skipWaits": True})]
 
 
+def test_a_test_of_an_open_offer_names_no_version_but_its_own(server: Server) -> None:
+    told = explained(wouldShow=True, reason="offer_repeated", nextEligibleAt=None)
+    server.says(f"POST {ONE}/test", **told, skipsWaits=False)
+
+    out = " ".join(softask("test", "u1", "push-softask")[1].split())
+    assert "The next trigger brings the same offer again, of the version that granted it." in out
+
+
 def test_a_test_that_shows_nothing_says_so(server: Server) -> None:
     server.says(f"POST {ONE}/test", **explained(), skipsWaits=False)
 
@@ -864,7 +957,7 @@ def test_decisions_are_listed_with_what_they_mean(server: Server) -> None:
 def test_an_unknown_user_has_no_decisions(server: Server) -> None:
     server.says("GET /v1/admin/users/-/decisions?kind=user&id=u9", decisions=[])
 
-    assert softask("user", "decisions", "u9")[1].startswith("Nothing is known of that user")
+    assert softask("user", "decisions", "u9")[1].startswith("No decision is known of that user")
 
 
 # --- the target, and help ---
@@ -898,6 +991,14 @@ def test_every_command_takes_a_target_and_has_an_example_in_one_line(
     [example] = [line for line in out.splitlines() if "Example: softask" in line]
     assert example.strip().startswith(f"Example: softask {' '.join(command)}")
     assert out.splitlines()[out.splitlines().index(example) + 1] == ""
+
+
+@pytest.mark.parametrize("group", ["", "campaigns", "settings", "user", "import"])
+def test_every_command_is_summed_up_in_one_line(group: str) -> None:
+    code, out, _ = softask(*group.split(), "--help")
+
+    assert code == 0
+    assert "..." not in out.partition("Commands:")[2]
 
 
 def test_help_waits_for_nothing_slow() -> None:
@@ -936,3 +1037,38 @@ def test_without_a_server_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPat
     assert (code, out) == (1, "")
     [line] = err.splitlines()
     assert "Start `softask dev`" in line
+
+
+# --- validate ---
+
+
+def test_files_are_checked_against_the_settings_that_are_named_with_them(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("deeplinks: {schemes: [otherapp]}")
+    campaign = tmp_path / "other.yaml"
+    campaign.write_text(SOFTASK.read_text().replace("yourapp:", "otherapp:"))
+
+    assert softask("validate", campaign)[0] == 1
+    assert softask("validate", campaign, settings)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "hint"),
+    [
+        ("  any:", "\tany:", "indent with spaces"),
+        ("title: Get", "title: Reminders: get", "quote a text that has a colon"),
+        ("title: Get", "title: {{ name }}, get", "quote a text that begins with { or ["),
+        ("dismissed:", "---\ndismissed:", "a file holds one campaign"),
+    ],
+)
+def test_a_slip_of_yaml_is_told_with_its_mend(
+    tmp_path: Path, right: str, wrong: str, hint: str
+) -> None:
+    path = tmp_path / "slip.yaml"
+    path.write_text(SOFTASK.read_text().replace(right, wrong))
+
+    code, _, err = softask("validate", path)
+
+    assert code == 1
+    assert err.startswith(f"{path}:")
+    assert hint in err

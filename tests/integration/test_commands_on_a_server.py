@@ -78,6 +78,23 @@ def test_a_published_file_is_what_the_next_user_sees(http: httpx.Client, warmer:
     )
 
 
+def test_who_paused_and_why_is_listed() -> None:
+    softask("campaigns", "pause", "push-softask", "--reason", "holiday")
+
+    told = " ".join(softask("campaigns", "list")[1].split())
+    assert "paused 2026-11-21 10:00 UTC by dev: holiday" in told
+
+
+def test_an_id_that_nobody_has_is_told_from_a_user(http: httpx.Client) -> None:
+    track(http, "ValueMomentReached", "u1")
+
+    unknown = " ".join(softask("explain", "u2", "push-softask")[1].split())
+    known = " ".join(softask("explain", "u1", "push-softask")[1].split())
+
+    assert unknown.startswith("u2, of whom nothing was ever heard, would see push-softask now")
+    assert known.startswith("u1 would see push-softask now: attempt 1, which is on offer already.")
+
+
 def test_what_is_shown_can_be_published_again(warmer: Path, tmp_path: Path) -> None:
     softask("campaigns", "publish", warmer)
     shown = tmp_path / "shown.yaml"
@@ -174,7 +191,8 @@ def test_an_explanation_is_piped_in_every_encoding(encoding: str, mark: bytes) -
         check=True,
     )
 
-    assert ended.stdout.decode(encoding).startswith(("Zoë would", r"Zo\xeb would"))
+    told = ended.stdout.decode(encoding)
+    assert told.startswith(("Zoë, of whom", r"Zo\xeb, of whom"))
     assert mark in ended.stdout
 
 

@@ -220,16 +220,21 @@ def test_when_it_was_exported_can_be_said(server: Server, users: Callable[..., P
     [
         ("users.txt", [""], [], "name it .csv or .jsonl"),
         ("users.csv", [], [], "empty"),
-        ("users.csv", ["uid,declined_at"], [], "no column names the user"),
+        (
+            "users.csv",
+            ["uid,declined_at"],
+            [],
+            "names the user. Say which does: --map user_id=COLUMN, COLUMN of uid, declined_at.",
+        ),
         ("users.csv", ["user_id,declined"], [], "no column says anything"),
-        ("users.csv", ["user_id,userId,declined_at"], [], "more than one column says userId"),
+        ("users.csv", ["user_id,userId,declined_at"], [], "more than one column says user_id"),
         (
             "users.csv",
             ["external_user_id,declined_at"],
             ["--map", "userId=externl_user_id"],
             "there is no column 'externl_user_id'; did you mean 'external_user_id'?",
         ),
-        ("users.csv", ["user_id"], ["--map", "user=uid"], "write FIELD=COLUMN"),
+        ("users.csv", ["user_id"], ["--map", "user=uid"], "write FIELD=COLUMN, FIELD of user_id, "),
         ("users.csv", ["user_id"], ["--status", "yes=yes"], "write WORD=STATUS"),
         ("users.csv", ["user_id"], ["--as-of", "yesterday"], "2026-11-21T10:00:00Z"),
         ("users.csv", ["user_id,declined_at", '"u1,'], [], "users.csv:2: not CSV"),
@@ -259,6 +264,21 @@ def test_a_file_that_is_not_there_is_told_so(server: Server, tmp_path: Path) -> 
     assert result.exit_code == 2
     assert "none.csv: No such file" in result.output
     assert server.bodies == []
+
+
+def test_a_table_that_is_no_utf_8_is_told_so(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text("user_id,declined_at\nu1,2026-03-01\n", encoding="utf-16")
+
+    assert command(path).output == f"{path}: not UTF-8. Save it as CSV in UTF-8.\n"
+    assert server.bodies == []
+
+
+def test_a_table_may_be_named_for_its_tabs(server: Server, users: Callable[..., Path]) -> None:
+    path = users("user_id\tdeclined_at", "u1\t2026-03-01", name="users.tsv")
+
+    assert command(path).exit_code == 0
+    assert [row["userId"] for row in server.rows] == ["u1"]
 
 
 def test_a_gzip_file_that_is_cut_short_is_told_so(server: Server, tmp_path: Path) -> None:
@@ -361,7 +381,10 @@ def test_the_table_of_refused_records_can_be_mended_and_imported(
     table = path.with_name("users.csv.refused.csv")
     table.write_text(table.read_text().replace("u1,someday", "u1,2026-03-01"))
 
-    assert command(table).exit_code == 0
+    result = command(table)
+
+    assert result.exit_code == 0
+    assert "Ignored" not in result.output
     assert [row["userId"] for row in server.rows] == ["u1"]
 
 
@@ -474,6 +497,18 @@ def test_a_restart_begins_anew(server: Server, users: Callable[..., Path]) -> No
 
 
 @pytest.mark.usefixtures("one_by_one")
+def test_a_restart_that_came_nowhere_forgets_the_run_before(
+    server: Server, users: Callable[..., Path]
+) -> None:
+    path = users(*many(BATCH + 1))
+    breaking(server, 1, forbidden)
+    command(path)
+
+    assert "goes on from there" not in command(path, "--restart").output
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("one_by_one")
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -487,21 +522,41 @@ def test_a_restart_begins_anew(server: Server, users: Callable[..., Path]) -> No
 def test_a_run_is_not_continued_as_another(
     server: Server, users: Callable[..., Path], options: list[str], says: str
 ) -> None:
-    path = users("user_id,push_permission_status,seen", *(f"u{i},granted," for i in range(BATCH)))
-    breaking(server, 0, forbidden)
+    rows = (f"u{i},granted," for i in range(BATCH + 1))
+    path = users("user_id,push_permission_status,seen", *rows)
+    breaking(server, 1, forbidden)
     command(path)
 
     result = command(path, *options)
 
-    assert (result.exit_code, server.bodies) == (2, [])
+    assert (result.exit_code, len(server.bodies)) == (2, 1)
     assert says in result.output
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_file_that_changed_is_not_continued(server: Server, users: Callable[..., Path]) -> None:
-    breaking(server, 0, forbidden)
-    command(users(*many(2)))
+    breaking(server, 1, forbidden)
+    command(users(*many(BATCH + 1)))
 
-    assert "another content of the file" in command(users(*many(3))).output
+    assert "another content of the file" in command(users(*many(BATCH + 2))).output
+
+
+@pytest.mark.parametrize(("error", "code"), [(forbidden, 1), (interrupted, 130)])
+def test_a_run_that_came_nowhere_leaves_nothing_to_continue(
+    server: Server, users: Callable[..., Path], error: Callable[[], httpx.Response], code: int
+) -> None:
+    path = users(*many(2))
+    breaking(server, 0, error)
+
+    broken = command(path)
+
+    assert broken.exit_code == code
+    assert "goes on from there" not in broken.output
+    assert list(path.parent.iterdir()) == [path]
+
+    server.answer = server.take
+    assert command(path, "--url", "http://127.0.0.1:9").exit_code == 0
+    assert len(server.rows) == 2
 
 
 def test_a_state_that_cannot_be_read_is_told_so(server: Server, users: Callable[..., Path]) -> None:

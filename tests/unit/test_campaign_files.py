@@ -79,7 +79,7 @@ def test_the_compiled_json_is_the_package() -> None:
         ("at_least: 1", "at_least: 0", "at_least", "attempts[1].since.at_least", ">= 1"),
         ("yourapp:", "javascript:", "deeplink", "action.deeplink", "'javascript' is never allowed"),
         ("wait: 14d, ", "", "content: retry", "attempts[1]", "add a wait"),
-        ("id: push-softask", "id: [push]", "id:", "id", "expected `str`, got `array`"),
+        ("id: push-softask", "id: [push]", "id:", "id", "write text, not a list"),
     ],
 )
 def test_an_error_names_file_line_and_place(
@@ -106,14 +106,14 @@ def test_what_the_file_leaves_out_is_reported_at_what_surrounds_it(folder: Path)
 def test_an_error_of_the_whole_file_is_on_its_first_line(folder: Path) -> None:
     path = changed(folder, "status: active\n", "")
 
-    assert refusal(folder) == f"{path}:1: object missing required field `status`"
+    assert refusal(folder) == f"{path}:1: add status, which must be said"
 
 
 def test_an_empty_file_is_refused(folder: Path) -> None:
     path = folder / "push-softask.yaml"
     path.write_text("")
 
-    assert refusal(folder) == f"{path}:1: expected `object`, got `null`"
+    assert refusal(folder) == f"{path}:1: write a map, not nothing"
 
 
 def test_settings_name_their_place_too(folder: Path) -> None:
@@ -147,13 +147,14 @@ def test_on_is_no_boolean(folder: Path) -> None:
     path = changed(folder, "paused: false", "paused: on", file="settings.yaml")
 
     line = line_of(path, "paused: on")
-    assert refusal(folder) == f"{path}:{line}: paused: expected `bool`, got `str`"
+    assert refusal(folder) == f"{path}:{line}: paused: write true or false, not text"
 
 
 @pytest.mark.parametrize(
     ("after", "at", "problem"),
     [
         ("status: active\nstatus: paused", "status: paused", "key 'status' stands twice"),
+        ("status: active\nrollout:", "rollout:", "key 'rollout' says nothing; fill it in or leave"),
         ("? [a, b]\n: c", "? [a, b]", "a key must be plain text"),
         ("? {a: b}\n: c", "? {a: b}", "a key must be plain text"),
         ("\tstatus: active", "\tstatus", "found character '\\t' that cannot start any token"),

@@ -55,9 +55,10 @@ def test_the_answer_stands_first(busy: Path) -> None:
     assert "The wait since the last ask is not over." in text
 
 
-def test_a_pipe_gets_no_colour_no_charts_and_no_progress(busy: Path) -> None:
+def test_a_pipe_gets_no_colour_no_charts_no_progress_and_no_blanks(busy: Path) -> None:
     result = run(SHIPPED, busy)
 
+    assert [line for line in result.output.splitlines() if line != line.rstrip()] == []
     assert "\x1b" not in result.output
     assert "█" not in result.output
     assert result.stderr == ""
