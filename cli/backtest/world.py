@@ -4,9 +4,10 @@ from collections import Counter
 
 from cli.backtest.phone import Phone
 from functions.core.compiled import Campaigns
-from functions.core.decision import Decision, decide, matters, new_profile
+from functions.core.decision import decide, matters, new_profile
 from functions.core.model import DAY, Fact, FactKind, Message, Profile, User
 from functions.core.reason import Reason
+from functions.core.verdict import Decision
 
 _SENT_BEFORE = (Reason.DUPLICATE, Reason.MESSAGE_ID_REUSED)
 

@@ -8,9 +8,9 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from functions.answering import answering, body_of, no_such_route
 from functions.clock import Clock
-from functions.core.decision import Decision
 from functions.core.model import Message, User
 from functions.core.reason import Reason
+from functions.core.verdict import Decision
 from functions.store.campaigns import Live, LiveCampaigns
 from functions.store.keys import user_key
 from functions.track.routes import PATHS

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from functions.core import decision, standing
 from functions.core.compiled import Campaigns
-from functions.core.decision import Decision, Fold
+from functions.core.decision import Fold
 from functions.core.model import Action, Message, User
 from functions.core.permission import Route
+from functions.core.verdict import Decision
 from functions.store import profiles
 from functions.store.retry import Retry, side_by_side
 

@@ -22,7 +22,7 @@ from functions.core.campaign import (
 )
 from functions.core.compiled import Campaigns
 from functions.core.compiling import compile_all, compile_package
-from functions.core.decision import Decision, decide, new_profile
+from functions.core.decision import decide, new_profile
 from functions.core.model import (
     Message,
     OpenDeeplink,
@@ -33,6 +33,7 @@ from functions.core.model import (
     User,
 )
 from functions.core.recent import fingerprint
+from functions.core.verdict import Decision
 
 ROOT = Path(__file__).parents[3]
 

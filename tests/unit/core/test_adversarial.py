@@ -13,7 +13,7 @@ from functions.core.advice import warnings
 from functions.core.campaign import CampaignFile, OutcomeNames, parse_campaign
 from functions.core.compiled import Campaigns
 from functions.core.compiling import recorder
-from functions.core.decision import Decision, decide
+from functions.core.decision import decide
 from functions.core.errors import CampaignError
 from functions.core.explain import explain
 from functions.core.known import Known
@@ -32,6 +32,7 @@ from functions.core.model import (
     Withdraw,
 )
 from functions.core.reason import Reason
+from functions.core.verdict import Decision
 from functions.store import codec
 from tests.unit.core.random_campaigns import COPY, DEVICES, EVENTS, campaign_sets, live, steps
 from tests.unit.core.scene import (

@@ -12,7 +12,7 @@ from functions.core.campaign import OutcomeNames, Published
 from functions.core.compiled import Campaign, Campaigns
 from functions.core.compiling import check_settings, compile_all, recorder
 from functions.core.conditions import PropertyCondition
-from functions.core.decision import Verdict, fold
+from functions.core.decision import fold
 from functions.core.eligibility import rollout_salt
 from functions.core.errors import CampaignError, spell
 from functions.core.experiment import share
@@ -36,6 +36,7 @@ from functions.core.model import (
 from functions.core.offers import Grant
 from functions.core.reason import Reason
 from functions.core.testing import skip_waits
+from functions.core.verdict import Verdict
 from tests.unit.core.scene import (
     CAMPAIGN,
     NEVER_ASKED,

@@ -10,7 +10,7 @@ from functions.core import standing
 from functions.core.campaign import Published
 from functions.core.compiled import Campaigns
 from functions.core.compiling import compile_all, compile_outcomes
-from functions.core.decision import Decision, Fold, decide, fold, new_profile
+from functions.core.decision import Fold, decide, fold, new_profile
 from functions.core.model import (
     Action,
     Fact,
@@ -23,6 +23,7 @@ from functions.core.model import (
     Withdraw,
 )
 from functions.core.recent import fingerprint
+from functions.core.verdict import Decision
 from tests.unit.core.case_file import Case, Expect, Step, read_cases, span
 from tests.unit.core.scene import (
     CAMPAIGN,

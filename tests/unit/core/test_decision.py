@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from functions.core import attributes, devices
 from functions.core.campaign import Published
 from functions.core.compiling import compile_all
-from functions.core.decision import Verdict, decide, fold, matters, new_profile
+from functions.core.decision import decide, fold, matters, new_profile
 from functions.core.model import (
     DAY,
     HOUR,
@@ -30,6 +30,7 @@ from functions.core.model import (
     Withdraw,
 )
 from functions.core.reason import Reason
+from functions.core.verdict import Verdict
 from tests.unit.core.scene import (
     CAMPAIGN,
     NEVER_ASKED,

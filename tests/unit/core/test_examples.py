@@ -11,7 +11,6 @@ from cli.campaigns import read_campaign, read_package
 from functions.core.advice import warnings
 from functions.core.campaign import CampaignFile, Published
 from functions.core.compiling import compile_all
-from functions.core.decision import Decision
 from functions.core.eligibility import rollout_salt
 from functions.core.experiment import HOLDOUT, SOFT_ASK, arm_of, share
 from functions.core.model import (
@@ -28,6 +27,7 @@ from functions.core.model import (
 )
 from functions.core.moments import parse_time
 from functions.core.reason import Reason
+from functions.core.verdict import Decision
 from tests.unit.core.scene import (
     NEVER_ASKED,
     ROOT,

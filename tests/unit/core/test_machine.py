@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 
 from functions.core.compiled import Campaigns
-from functions.core.decision import Decision, decide, new_profile
+from functions.core.decision import decide, new_profile
 from functions.core.model import (
     DAY,
     MINUTE,
@@ -30,6 +30,7 @@ from functions.core.model import (
 )
 from functions.core.reason import Reason
 from functions.core.recent import fingerprint
+from functions.core.verdict import Decision
 from tests.unit.core.scene import CAMPAIGN, OUTCOMES, START, VALUE, shipped, shipped_package
 
 ATTEMPTS = 2
