@@ -48,8 +48,8 @@ engine: $(READY) ## The integration tests on Amazon's DynamoDB Local (from npm; 
 	  $(BIN)/python -m pytest tests/engine tests/integration --no-cov -rs
 
 prove: $(READY) engine ## The deep runs: 10,000 random lives and campaigns, and the engine's tests
-	$(BIN)/python -m pytest tests/unit/core/test_machine.py tests/unit/core/test_engine_properties.py \
-	  --no-cov --hypothesis-profile=prove
+	$(BIN)/python -m pytest tests/unit/core/test_machine.py tests/unit/core/test_adversarial.py \
+	  tests/unit/core/test_engine_properties.py --no-cov --hypothesis-profile=prove
 
 bench: $(READY) ## Ratios, each measured in one run: audiences beside other engines, and the backtest
 	@test -x build/bench/bin/python || $(PYTHON) -m venv build/bench

@@ -101,7 +101,7 @@ In this order; the first that fails is the [reason](#reasons) that the decision 
 _TRIGGER = """\
 An event counts and shows nothing (`stale_trigger`) if it was older than `max_age` when it
 arrived, which only `sentAt` can tell, or was sent from the background. `every` and `on` count
-the events that meet `where`, from when the campaign was first published on. With `after`, the
+the events that meet `where`, from when any campaign first referred to them on. With `after`, the
 offer is made at once and the app waits; a user who leaves earlier has spent nothing. An event
 under `unless` also takes back an offer that was not shown yet.
 
@@ -140,7 +140,11 @@ The fields of a `device` are
 country. Only `os_version` and `app_version` take `version_…`.
 
 `push_permission_status` takes `is`, `is_not`, `in` and `not_in` with `unknown`, `granted` and
-`denied`. It is never absent: never asked reads as `unknown`, and so does provisional.
+`denied`. It is never absent: never asked reads as `unknown`, and so do provisional and, on Android,
+`denied` with `everAsked: false`.
+
+`push_softask_declined_at` is the latest decline that is known, told by the app or heard by a push
+campaign; it takes `exists`, `before`, `after` and `within`.
 
 `percent` takes the campaign's id as `salt` if none is said. Raising it keeps those already in."""
 
@@ -170,8 +174,8 @@ _WINDOWS = """\
 `within` counts the events of the last so long, `since` those from the newest event of that name
 on; where that never happened, it holds only with `or_never: true` beside it. Both look at the last
 {most} times of the event, which is all that is kept; a higher number is an error of the file.
-History begins when a campaign, or the settings' `remember`, first refers to the event (and to its
-`where`)."""
+History begins when any campaign, or the settings' `remember`, first refers to the event (and to its
+`where`); so do the occurrences of `every` and `on`."""
 
 _TIMES = """\
 ### first and last
