@@ -377,7 +377,9 @@ They come when a campaign is published, which they do not prevent.
   `after`, `every` and `on` silence it.
 - *{unrecorded}*
   A condition that looks back finds nothing yet: `count` is 0, `or_never` holds. Publish the
-  settings' `remember` with the event some time before the campaign, where that matters."""
+  settings' `remember` with the event some time before the campaign, where that matters.
+- *{unheard_of}*
+  Usually a slip of the pen; a campaign that is published later is heard of then."""
 
 _REASONS = """\
 ## Reasons
@@ -404,8 +406,8 @@ def _sections() -> Iterator[str]:
     yield from (heading(campaign.Experiment, 2), fields(campaign.Experiment))
     yield from (heading(campaign.Arms), fields(campaign.Arms), _EXPERIMENT)
     yield from _settings()
-    early, unrecorded = tables.warnings()
-    yield _WARNINGS.format(early=early, unrecorded=unrecorded)
+    early, unrecorded, unheard_of = tables.warnings()
+    yield _WARNINGS.format(early=early, unrecorded=unrecorded, unheard_of=unheard_of)
     yield from (_REASONS, tables.reasons())
 
 

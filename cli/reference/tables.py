@@ -296,7 +296,12 @@ def warnings() -> tuple[str, ...]:
             "id": "example",
             "status": "active",
             "trigger": {"any": [{"event": "SessionStarted"}]},
-            "audience": {"event": "OrderCompleted", "count": {"gte": 1}},
+            "audience": {
+                "all": [
+                    {"event": "OrderCompleted", "count": {"gte": 1}},
+                    {"campaign": "rate-teh-app", "last": {"before": "7d"}},
+                ]
+            },
             "repeat": {},
             "action": {"deeplink": "yourapp://popup/example"},
             "content": {"default": {"en": content}},

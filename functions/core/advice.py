@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functions.core.campaign import CampaignFile, Published, SettingsFile
 from functions.core.compiled import Campaign, Campaigns
 from functions.core.compiling import compile_campaign
+from functions.core.conditions import Condition
 from functions.core.history import Need
 
 _BEGINNINGS = frozenset(
@@ -35,7 +36,11 @@ def warnings(file: CampaignFile, settings: SettingsFile, live: Campaigns | None)
     Raises `CampaignError` for a file that cannot be compiled.
     """
     campaign = compile_campaign(Published(file), settings)
-    return (*_early_triggers(campaign, settings), *_unrecorded(campaign, live))
+    return (
+        *_early_triggers(campaign, settings),
+        *_unrecorded(campaign, live),
+        *_unheard_of(file, live),
+    )
 
 
 def _early_triggers(campaign: Campaign, settings: SettingsFile) -> Iterator[str]:
@@ -62,6 +67,22 @@ def _unrecorded(campaign: Campaign, live: Campaigns | None) -> Iterator[str]:
             f"event {event}: its history is not recorded yet and begins when this is published; "
             "what happened before reads as never"
         )
+
+
+def _unheard_of(file: CampaignFile, live: Campaigns | None) -> Iterator[str]:
+    audiences = [file.audience, *(attempt.audience for attempt in file.attempts or ())]
+    named = {name for condition in audiences if condition for name in _campaigns_in(condition)}
+    known = {file.id, *(live.by_id if live else ())}
+    for name in sorted(named - known):
+        yield f"campaign {name}: there is none of that id, so it reads as never shown"
+
+
+def _campaigns_in(condition: Condition) -> Iterator[str]:
+    if condition.campaign is not None:
+        yield condition.campaign
+    for group in (condition.all, condition.any, condition.none):
+        for part in group or ():
+            yield from _campaigns_in(part)
 
 
 def _looking_back(campaign: Campaign) -> Iterator[Need]:

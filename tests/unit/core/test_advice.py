@@ -90,6 +90,16 @@ def test_an_attempts_audience_looks_back_too() -> None:
     assert warning.startswith("event Crash: ")
 
 
+def test_a_campaign_that_nobody_knows_is_named_wherever_it_stands() -> None:
+    unknown = {"campaign": "nosuch", "last": {"before": "7d", "or_never": True}}
+    own = {"campaign": "push-softask", "count": {"lt": 3}}
+    retry = {"content": "retry", "wait": "1d", "audience": {"none": [{"any": [unknown, own]}]}}
+
+    [warning] = advice(attempts=[{"content": "first"}, retry])
+
+    assert warning == "campaign nosuch: there is none of that id, so it reads as never shown"
+
+
 def test_a_file_that_cannot_be_used_is_refused() -> None:
     with pytest.raises(CampaignError):
         advice(action={"deeplink": "other://x"})
