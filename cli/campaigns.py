@@ -3,6 +3,7 @@
 Errors name the file, the line and the place within it, so that an editor can jump there.
 """
 
+import inspect
 import re
 from collections.abc import Hashable, Sequence
 from pathlib import Path
@@ -109,9 +110,16 @@ def _schema(title: str, kind: type[msgspec.Struct]) -> bytes:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,
-        **msgspec.json.schema(kind),
+        **_unindented(msgspec.json.schema(kind)),
     }
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+
+
+def _unindented(schema: dict[str, Any]) -> dict[str, Any]:
+    """Descriptions without their indentation, which Python 3.13 drops and earlier ones keep."""
+    for definition in schema["$defs"].values():
+        definition["description"] = inspect.cleandoc(definition["description"])
+    return schema
 
 
 def read_settings(path: Path) -> SettingsFile:
