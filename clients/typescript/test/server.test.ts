@@ -1,0 +1,255 @@
+/**
+ * The client against a real dev server, with storage in memory and an app that does as it is told.
+ *
+ * SOFTASK_URL names the server, which knows push-softask and session-time; its clock is moved.
+ */
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { createSoftask, type Softask } from "../dist/index.js";
+import { thePlatform } from "../dist/platform.js";
+import { FakeApp, FakeClock, MemoryStorage, MINUTE, settle, type Json } from "./fakes.ts";
+
+const URL_OF_SERVER = process.env.SOFTASK_URL ?? "";
+const skip = URL_OF_SERVER === "" && "SOFTASK_URL names no dev server";
+
+/** A phone of which only the network is real, and that may be cut. */
+class RealPhone {
+  readonly storage = new MemoryStorage();
+  readonly clock = new FakeClock();
+  app = new FakeApp();
+  isOffline = false;
+  losesAnswers = false;
+  client: Softask;
+
+  constructor() {
+    this.clock.wall = Date.now();
+    this.client = this.start();
+  }
+
+  restart(): void {
+    this.client.close();
+    this.app = new FakeApp();
+    this.client = this.start();
+  }
+
+  /** A trigger; settles once the popup that answers it is open, or there is none. */
+  async reachValue(event = "ValueMomentReached"): Promise<number> {
+    await this.client.track(event);
+    await settle();
+    await this.client.flush();
+    return this.app.opened.length;
+  }
+
+  /** The user's answer to the open popup, and everything that follows from it. */
+  async answers(answer: "approved" | "declined" | "dismissed"): Promise<void> {
+    await this.app.tap(answer);
+    await this.client.flush();
+  }
+
+  /** Of phone and server: the phone's own record of the decline is a floor, by its own clock. */
+  async waitsTwoWeeks(): Promise<void> {
+    await post("/_dev/clock", { advance: "14d" });
+    await this.clock.advance(14 * 24 * 60 * MINUTE);
+  }
+
+  private start(): Softask {
+    const { app, storage, clock } = this;
+    return createSoftask(
+      {
+        host: URL_OF_SERVER,
+        writeKey: "dev-write-key",
+        storage,
+        native: app.native,
+        popup: app.popup,
+        context: () => ({ os: { name: "iOS", version: "18.1" }, app: { version: "4.2" } }),
+        onError: (problem) => app.problems.push(problem),
+      },
+      { ...thePlatform, clock, fetch: (input, init) => this.fetch(input, init) },
+    );
+  }
+
+  private async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    if (this.isOffline) throw new TypeError("no network");
+    const response = await fetch(input, init);
+    if (!this.losesAnswers) return response;
+    await response.text();
+    throw new TypeError("connection reset");
+  }
+}
+
+async function post(path: string, body: Json = {}): Promise<Json> {
+  const response = await fetch(URL_OF_SERVER + path, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
+  assert.equal(response.status, 200, await response.clone().text());
+  return (await response.json()) as Json;
+}
+
+async function stateOf(userId: string): Promise<Json> {
+  const response = await fetch(`${URL_OF_SERVER}/_dev/profile?userId=${userId}`);
+  return (await response.json()) as Json;
+}
+
+async function factsOf(userId: string): Promise<string[]> {
+  return (await stateOf(userId)).facts.map((fact: Json) => fact.kind).sort();
+}
+
+beforeEach(async () => {
+  if (!skip) await post("/_dev/reset");
+});
+
+test(
+  "the recipe: Not now, two weeks, and a Yes that leads to the OS prompt",
+  { skip },
+  async () => {
+    const phone = new RealPhone();
+    await phone.client.identify("u1", { session_count: 3 });
+    assert.equal(await phone.reachValue(), 1);
+    assert.equal(phone.app.opened[0]?.attempt, 1);
+    await phone.answers("declined");
+    assert.equal(await phone.reachValue(), 1);
+    assert.deepEqual(await factsOf("u1"), ["declined", "exposed", "offered", "shown"]);
+    await phone.waitsTwoWeeks();
+    assert.equal(await phone.reachValue(), 2);
+    assert.deepEqual([phone.app.opened[1]?.attempt, phone.app.prompts], [2, 0]);
+    await phone.answers("approved");
+    assert.equal(phone.app.prompts, 1);
+    const { profile } = await stateOf("u1");
+    const [device] = Object.values<Json>(profile.devices);
+    assert.equal(device?.push.status, "authorized");
+    assert.equal(profile.attributes.session_count.value, 3);
+    assert.deepEqual(
+      (await factsOf("u1")).filter((kind) => kind === "granted"),
+      ["granted"],
+    );
+    assert.deepEqual(phone.app.problems, []);
+  },
+);
+
+test(
+  "a decline that was tapped offline arrives after the restart, before any trigger",
+  { skip },
+  async () => {
+    const phone = new RealPhone();
+    await phone.client.identify("u1");
+    await phone.reachValue();
+    phone.isOffline = true;
+    await phone.answers("declined");
+    assert.equal(await phone.reachValue(), 1);
+    phone.isOffline = false;
+    phone.restart();
+    assert.equal(await phone.reachValue(), 0);
+    const { profile } = await stateOf("u1");
+    assert.equal(profile.progress["push-softask"].outcome, "declined");
+    assert.equal(profile.events.ValueMomentReached.count, 3);
+  },
+);
+
+test("a trigger whose answer is lost counts once, and opens nothing later", { skip }, async () => {
+  const phone = new RealPhone();
+  await phone.client.identify("u1");
+  await phone.client.flush();
+  phone.losesAnswers = true;
+  await phone.client.track("ValueMomentReached");
+  await phone.client.flush();
+  phone.losesAnswers = false;
+  assert.equal(await phone.client.flush(), true);
+  assert.equal(phone.app.opened.length, 0);
+  const { profile } = await stateOf("u1");
+  assert.equal(profile.events.ValueMomentReached.count, 1);
+  assert.equal(await phone.reachValue(), 1);
+  assert.equal((await factsOf("u1")).filter((kind) => kind === "offered").length, 1);
+});
+
+test("a trigger that never arrived counts later, and is offered nothing", { skip }, async () => {
+  const phone = new RealPhone();
+  await phone.client.identify("u1");
+  await phone.client.flush();
+  phone.isOffline = true;
+  await phone.client.track("ValueMomentReached");
+  phone.isOffline = false;
+  await phone.client.flush();
+  assert.equal(await phone.client.flush(), true);
+  const { profile } = await stateOf("u1");
+  assert.equal(profile.events.ValueMomentReached.count, 1);
+  assert.deepEqual(await factsOf("u1"), []);
+});
+
+test("what was declined before the login holds after it", { skip }, async () => {
+  const phone = new RealPhone();
+  await phone.reachValue();
+  await phone.answers("declined");
+  await phone.client.identify("u1");
+  assert.equal(await phone.reachValue(), 1);
+  const { profile } = await stateOf("u1");
+  const { attempts, outcome } = profile.progress["push-softask"];
+  assert.deepEqual([attempts, outcome], [1, "declined"]);
+  await phone.waitsTwoWeeks();
+  assert.equal(await phone.reachValue(), 2);
+  assert.equal(phone.app.opened[1]?.attempt, 2);
+});
+
+test(
+  "row 63: the next user of the phone is not asked right after the last one",
+  { skip },
+  async () => {
+    const phone = new RealPhone();
+    await phone.client.identify("u1");
+    await phone.reachValue();
+    await phone.answers("dismissed");
+    await phone.client.reset();
+    assert.equal(await phone.reachValue(), 1);
+    await phone.client.identify("u2");
+    assert.equal(await phone.reachValue(), 1);
+    assert.deepEqual(await factsOf("u2"), []);
+  },
+);
+
+for (const isPaused of [false, true]) {
+  const ends = isPaused ? "is not opened where the campaign was paused" : "opens in its time";
+  test(`a popup five minutes into the session ${ends}`, { skip }, async () => {
+    const phone = new RealPhone();
+    await phone.client.identify("u1");
+    assert.equal(await phone.reachValue("SessionStarted"), 0);
+    if (isPaused) await post("/v1/admin/campaigns/session-time/pause", { reason: "test" });
+    await phone.clock.advance(5 * MINUTE);
+    for (let turn = 0; turn < 2; turn += 1) await phone.client.explicit();
+    assert.equal(phone.app.opened.length, isPaused ? 0 : 1);
+  });
+}
+
+test("a preference centre prompts past a decline", { skip }, async () => {
+  const phone = new RealPhone();
+  await phone.client.identify("u1");
+  await phone.reachValue();
+  await phone.answers("declined");
+  await phone.client.follow(await phone.client.explicit());
+  await phone.client.flush();
+  assert.equal(phone.app.prompts, 1);
+  assert.equal(await phone.client.explicit(), null);
+});
+
+test("the settings name what is worth sending", { skip }, async () => {
+  const phone = new RealPhone();
+  const settings = await phone.client.settings();
+  assert.equal(settings?.paused, false);
+  assert.ok(settings?.events.includes("ValueMomentReached"));
+});
+
+test("a wrong write key is told, and the messages are not kept", { skip }, async () => {
+  const app = new FakeApp();
+  const client = createSoftask({
+    host: URL_OF_SERVER,
+    writeKey: "another-app",
+    storage: new MemoryStorage(),
+    native: app.native,
+    popup: app.popup,
+    onError: (problem) => app.problems.push(problem),
+  });
+  await client.setTraits({ session_count: 1 });
+  assert.equal(await client.flush(), true);
+  assert.match(app.problems[0]?.message ?? "", /401/);
+});
