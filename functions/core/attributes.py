@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from functions.core.audience import PUSH_STATUS
 from functions.core.model import Attribute, Message, Profile
 
 MAX_ATTRIBUTES = 100
@@ -35,6 +36,35 @@ def exceed_caps(attributes: Mapping[str, Attribute]) -> bool:
     if len(attributes) > MAX_ATTRIBUTES:
         return True
     return len(msgspec.json.encode(attributes)) > MAX_BYTES
+
+
+def united(one: Mapping[str, Attribute], other: Mapping[str, Attribute]) -> Mapping[str, Attribute]:
+    """Two users' attributes, the later value of each; beyond the caps, the longest unset stay out.
+
+    The permission is the last to stay out.
+    """
+    both = dict(one)
+    for name, attribute in other.items():
+        known = both.get(name)
+        if known is None or _rank(attribute) > _rank(known):
+            both[name] = attribute
+    return _within_caps(both)
+
+
+def _rank(attribute: Attribute) -> tuple[int, bytes]:
+    """Values of one time are told apart by their text, so that no order of merging matters."""
+    return attribute.at, msgspec.json.encode(attribute.value, order="deterministic")
+
+
+def _within_caps(attributes: Mapping[str, Attribute]) -> Mapping[str, Attribute]:
+    def worth(name: str) -> tuple[bool, int, str]:
+        return name == PUSH_STATUS, attributes[name].at, name
+
+    kept = dict(attributes)
+    by_worth = sorted(attributes, key=worth, reverse=True)
+    while exceed_caps(kept):
+        del kept[by_worth.pop()]
+    return kept
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -24,7 +24,7 @@ from functions.core.campaign import (
 )
 from functions.core.caps import CapRule, compile_caps
 from functions.core.history import Need, Tally, tallies
-from functions.core.model import DAY, Content, Outcome, User
+from functions.core.model import DAY, MINUTE, Content, Outcome, User
 
 RECIPE_WAIT = 14 * DAY
 """How long the recipe waits after a decline."""
@@ -159,6 +159,7 @@ class Campaigns:
     """Every campaign that a message may meet, indexed by event.
 
     drafts: what test users see in place of the live campaign, or beside it.
+    events: the names that some live campaign or the settings refer to.
     previous: versions that were replaced lately, for offers that were granted under them.
     `fresh` is False when the live campaigns could not be refreshed in time: outcomes are still
     recorded, and nothing is granted.
@@ -207,7 +208,7 @@ class Campaigns:
         self.tallies: dict[str, tuple[Tally, ...]] = tallies(
             self.needs, lambda where: compile_properties(where).holds
         )
-        self._referred = frozenset(
+        self.events = frozenset(
             (*self.tallies, *self.outcomes, self.session_event, PERMISSION_EVENT)
         ) - {""}
 
@@ -253,4 +254,10 @@ class Campaigns:
 
     def refers_to(self, event: str) -> bool:
         """Whether an event can matter; where none can, no database call is made."""
-        return event in self._referred
+        return event in self.events
+
+    @property
+    def max_age(self) -> int:
+        """The oldest that a trigger may be, in milliseconds, for some campaign to grant by it."""
+        ages = [campaign.max_age for campaign in self.by_id.values() if campaign.triggers]
+        return max(ages, default=MINUTE)

@@ -4,7 +4,7 @@ Pure: the same profile, message, campaigns and `now` give the same decision, so 
 while saving is answered by deciding again on the fresher profile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -46,20 +46,29 @@ def new_profile(user: User, now: int) -> Profile:
 def matters(message: Message, campaigns: Campaigns) -> bool:
     """Whether a message can change or answer anything; otherwise no database call is made."""
     if message.kind == "identify":
-        return bool(message.traits) or message.declined_at is not None
+        return bool(message.traits or message.merges) or message.declined_at is not None
     return campaigns.seen_by(message.user).refers_to(message.event)
 
 
-def decide(profile: Profile, message: Message, campaigns: Campaigns, now: int) -> Decision:
+def decide(
+    profile: Profile,
+    message: Message,
+    campaigns: Campaigns,
+    now: int,
+    joining: Profile | None = None,
+) -> Decision:
     """Folds the message into the profile.
 
     A message that is known by its id is answered from the state and changes nothing.
+    joining: the anonymous profile that the message merges, unless that is an alias already.
     """
     campaigns = campaigns.seen_by(profile.user)
     known = recent.find(profile.recent, message)
     if known is not None:
         return _answer_again(profile, message, known, campaigns, now)
     turn = Turn(profile, message, campaigns, now)
+    if joining is not None and joining.user.id not in profile.aliases:
+        turn.join(joining)
     if message.kind == "identify":
         turn.identify()
     else:
@@ -76,11 +85,20 @@ def situations(
     return turn.situations
 
 
-def fold(profile: Profile, messages: Sequence[Message], campaigns: Campaigns, now: int) -> Fold:
-    """Decides messages in their given order; answers only what still stands after the last."""
+def fold(
+    profile: Profile,
+    messages: Sequence[Message],
+    campaigns: Campaigns,
+    now: int,
+    joining: Mapping[str, Profile] = {},
+) -> Fold:
+    """Decides messages in their given order; answers only what still stands after the last.
+
+    joining: the profiles that messages may merge, by anonymous id: nobody else's, not deleted.
+    """
     decisions = []
     for message in messages:
-        decision = decide(profile, message, campaigns, now)
+        decision = decide(profile, message, campaigns, now, joining.get(message.merges))
         profile = decision.profile
         decisions.append(decision)
     actions = {
@@ -91,6 +109,13 @@ def fold(profile: Profile, messages: Sequence[Message], campaigns: Campaigns, no
     }
     facts = tuple(fact for decision in decisions for fact in decision.facts)
     return Fold(profile, tuple(actions.values()), facts, tuple(decisions))
+
+
+def ignored(profile: Profile, messages: Sequence[Message]) -> Fold:
+    """What messages lead to whose user was deleted: nothing is kept, and nobody is brought back."""
+    verdict = Verdict(Reason.USER_DELETED)
+    decisions = tuple(Decision(profile, reasons=(verdict,)) for _ in messages)
+    return Fold(profile, (), (), decisions)
 
 
 def _answer_again(

@@ -1,13 +1,15 @@
 """What a message tells of its device: the permission's snapshot, and the floors that it keeps."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from operator import attrgetter
 
+import msgspec
 from msgspec.structs import replace
 
 from functions.core.model import Device, Message, Profile, Snapshot
+from functions.core.moments import later
 
 MAX_DEVICES = 20
 
@@ -87,13 +89,44 @@ def region_of(locale: str) -> str:
     return found[1].upper() if found else ""
 
 
-def with_device(profile: Profile, device_id: str, device: Device) -> Mapping[str, Device]:
-    """The user's devices; the longest unheard one makes room beyond `MAX_DEVICES`."""
-    devices = {**profile.devices, device_id: device}
-    if len(devices) > MAX_DEVICES:
-        others = (each for each in devices if each != device_id)
-        del devices[min(others, key=lambda each: devices[each].push_at)]
-    return devices
+def heard(devices: Mapping[str, Device], device_id: str, now: int) -> Mapping[str, Device]:
+    """The devices after a sign of life of one of them; one that is not kept is not added."""
+    known = devices.get(device_id)
+    return devices if known is None else {**devices, device_id: replace(known, seen_at=now)}
+
+
+def last_seen(device: Device) -> int:
+    """Devices that were kept before their signs of life were have at least a snapshot's date."""
+    return max(device.seen_at, device.push_at)
+
+
+def capped(devices: Mapping[str, Device], kept: Collection[str]) -> Mapping[str, Device]:
+    """At most `MAX_DEVICES`: the longest unseen ones make room, those in `kept` the last."""
+    if len(devices) <= MAX_DEVICES:
+        return devices
+
+    def worth(device_id: str) -> tuple[bool, int, str]:
+        return device_id in kept, last_seen(devices[device_id]), device_id
+
+    stay = set(sorted(devices, key=worth)[-MAX_DEVICES:])
+    return {each: device for each, device in devices.items() if each in stay}
+
+
+def united(one: Device, other: Device) -> Device:
+    """What two users know of one installation: the newest snapshot, with the floors of both.
+
+    Context that the one heard of last lacks is the other's.
+    """
+    older, newer = sorted((one, other), key=_freshness)
+    known, told = sorted((one, other), key=_age_of_snapshot)
+    each = zip(_CONTEXT, _context_of(newer), _context_of(older), strict=True)
+    return replace(
+        newer,
+        push=_with_floors(told.push, known.push),
+        push_at=told.push_at,
+        seen_at=max(one.seen_at, other.seen_at),
+        **{name: new or old for name, new, old in each},
+    )
 
 
 def not_ahead(told: int | None, known: int | None, now: int) -> int | None:
@@ -107,14 +140,24 @@ def not_ahead(told: int | None, known: int | None, now: int) -> int | None:
     return now if known is None else known
 
 
+def _freshness(device: Device) -> tuple[int, bytes]:
+    return last_seen(device), msgspec.json.encode(device)
+
+
+def _age_of_snapshot(device: Device) -> tuple[bool, int, bytes]:
+    """A snapshot without a status tells nothing of the permission, whenever it was made."""
+    push = device.push
+    return push.status is not None, device.push_at, msgspec.json.encode(push)
+
+
 def _with_floors(newer: Snapshot, older: Snapshot) -> Snapshot:
     """What the install once reported as asked or declined stays a floor."""
     if not _has_floors(older):
         return newer
     return replace(
         newer,
-        last_asked_at=_later(newer.last_asked_at, older.last_asked_at),
-        last_declined_at=_later(newer.last_declined_at, older.last_declined_at),
+        last_asked_at=later(newer.last_asked_at, older.last_asked_at),
+        last_declined_at=later(newer.last_declined_at, older.last_declined_at),
     )
 
 
@@ -131,7 +174,3 @@ def _with_floors_of_the_past(push: Snapshot, known: Device | None, now: int) -> 
 
 def _has_floors(push: Snapshot) -> bool:
     return push.last_asked_at is not None or push.last_declined_at is not None
-
-
-def _later(one: int | None, other: int | None) -> int | None:
-    return max((at for at in (one, other) if at is not None), default=None)

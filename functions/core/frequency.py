@@ -10,7 +10,7 @@ order of arrival: a report about one offer replaces a weaker one, declines only 
 and an offer counts as seen once, whichever report says so first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ from functions.core.model import (
     Offer,
     OfferState,
     Outcome,
+    Profile,
     Progress,
     PushStatus,
     Seen,
@@ -48,6 +49,14 @@ def open_offer(progress: Progress, now: int) -> Offer | None:
     if offer is None or offer.state is not OfferState.OPEN or now >= offer.lease_until:
         return None
     return offer
+
+
+def open_offers(profile: Profile, now: int) -> Iterator[Offer]:
+    """Over all campaigns: one at most."""
+    for progress in profile.progress.values():
+        offer = open_offer(progress, now)
+        if offer is not None:
+            yield offer
 
 
 def is_on_screen(progress: Progress, now: int) -> bool:
@@ -143,7 +152,7 @@ def report(
         after = _conclude(after, campaign, meant, outcome, at)
     else:
         after = _answer_late(after, campaign, meant, outcome, at)
-    return progress if after == progress else _open_window(withdraw(after), campaign)
+    return progress if after == progress else open_window(withdraw(after), campaign)
 
 
 def decline(progress: Progress, campaign: Campaign, at: int) -> Progress:
@@ -151,7 +160,7 @@ def decline(progress: Progress, campaign: Campaign, at: int) -> Progress:
     if progress.declined_at is not None and at <= progress.declined_at:
         return progress
     later = replace(withdraw(progress), declined_at=at, since=_since(progress, at))
-    return _open_window(later, campaign)
+    return open_window(later, campaign)
 
 
 def withdraw(progress: Progress) -> Progress:
@@ -187,7 +196,7 @@ def settle(
     answered = replace(withdraw(progress), answered=status, answered_at=answered_at)
     if campaign is None:
         return replace(answered, retry_at=None, window=False)
-    return _open_window(answered, campaign)
+    return open_window(answered, campaign)
 
 
 def count(progress: Progress, key: str, at: int) -> Progress:
@@ -205,6 +214,14 @@ def is_seen(progress: Progress, serial: int) -> bool:
     return len(progress.seen) == SEEN_KEPT and serial < progress.seen[0].serial
 
 
+def asks(progress: Progress) -> int:
+    """Popups that were seen: what is listed, or where the list is full, all attempts.
+
+    A told decline that stood for the first attempt is none of them.
+    """
+    return progress.attempts if len(progress.seen) == SEEN_KEPT else len(progress.seen)
+
+
 def _spend(progress: Progress, meant: Grant, at: int) -> Progress:
     offer = progress.offer
     if offer is not None and offer.serial == meant.serial:
@@ -215,7 +232,7 @@ def _spend(progress: Progress, meant: Grant, at: int) -> Progress:
     labelled = meant.attempt + len(progress.forgiven)
     return replace(
         progress,
-        attempts=max(progress.attempts + 1, labelled),
+        attempts=max(asks(progress) + 1, progress.attempts, labelled),
         seen=tuple(sorted((*progress.seen, Seen(meant.serial, at)), key=_serial))[-SEEN_KEPT:],
     )
 
@@ -287,7 +304,8 @@ def _release(progress: Progress, meant: Grant) -> Progress:
     return replace(progress, offer=replace(offer, state=OfferState.RELEASED))
 
 
-def _open_window(progress: Progress, campaign: Campaign) -> Progress:
+def open_window(progress: Progress, campaign: Campaign) -> Progress:
+    """The progress with the window that the campaign's rules open after what is known."""
     is_granted = progress.answered is PushStatus.GRANTED
     end = None if is_granted else _window_end(progress, campaign)
     return replace(progress, retry_at=end, window=end is not None)

@@ -97,3 +97,16 @@ def advance(known: History | None, tally: Tally, at: int, session_at: int) -> Hi
         in_session if tally.session else 0,
         session_at if tally.session else 0,
     )
+
+
+def united(one: History, other: History) -> History:
+    """What was counted of two users who are one; the session is the newest."""
+    session_at = max(one.session_at, other.session_at)
+    return History(
+        one.count + other.count,
+        min(one.first_at, other.first_at),
+        max(one.last_at, other.last_at),
+        tuple(sorted((*one.times, *other.times)))[-MOST_TIMES:],
+        sum(each.in_session for each in (one, other) if each.session_at == session_at),
+        session_at,
+    )

@@ -111,8 +111,8 @@ def _with_windows(
         campaign: _with_window(
             before.progress.get(campaign) or Progress(),
             progress,
-            was_granted=is_test or _is_granted(before, progress),
-            is_granted=is_test or _is_granted(after, progress),
+            was_granted=is_test or permission.is_granted_where_asked(before, progress),
+            is_granted=is_test or permission.is_granted_where_asked(after, progress),
             now=now,
         )
         for campaign, progress in after.progress.items()
@@ -126,9 +126,3 @@ def _with_window(
         return after
     is_running = after.retry_at > now
     return replace(after, window=not is_granted if is_running else before.window)
-
-
-def _is_granted(profile: Profile, progress: Progress) -> bool:
-    """On the device that was asked."""
-    device = progress.offer.device if progress.offer else ""
-    return permission.status_on(profile, device) is PushStatus.GRANTED

@@ -62,6 +62,7 @@ class Device(
 ):
     """One installation, with its own OS-prompt budget. `push_at` dates the snapshot.
 
+    seen_at: its last sign of life, kept to the day.
     platform: `ios`, `android` or another name in lower case; empty where none was told.
     api_level: Android's; told, or derived from the version.
     locale: as the phone spells it (`en-GB`). country: two capital letters.
@@ -70,6 +71,7 @@ class Device(
 
     push: Snapshot = Snapshot()
     push_at: int = 0
+    seen_at: int = 0
     platform: str = ""
     os_version: str = ""
     api_level: int | None = None
@@ -160,7 +162,7 @@ class Progress(
 ):
     """One user's way through one campaign.
 
-    granted: offers granted so far, which is the newest offer's serial.
+    granted: the newest offer's serial (see `functions.core.offers`); 0 before the first.
     attempts: asks that are known to have been seen.
     seen: the seen offers by serial, oldest first, the newest 20.
     forgiven: serials of dismissed offers whose attempt may be made again.
@@ -207,6 +209,7 @@ class Profile(
     """All that is known of a user. Maps are never changed in place.
 
     events: by tally (see `functions.core.history`).
+    aliases: anonymous ids that became this user, and when each was last heard of on its own.
     session_at: when the newest session began; kept where some campaign asks.
     declined_at: the latest `push_softask_declined_at` that the app told.
     asked_at: the latest popup of the system in use before, as it was imported.
@@ -221,6 +224,7 @@ class Profile(
     devices: Mapping[str, Device] = {}
     events: Mapping[str, History] = {}
     progress: Mapping[str, Progress] = {}
+    aliases: Mapping[str, int] = {}
     session_at: int = 0
     declined_at: int | None = None
     asked_at: int | None = None
@@ -234,6 +238,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     at: when it happened, corrected and never later than its arrival.
     age: how old it was on arrival; absent where no `sentAt` tells.
     device: `context.device.id`, else the anonymous id, else "" (the unnamed device).
+    merges: the anonymous id whose profile is to become part of the user's; empty for none.
     declined_at: the reserved trait `push_softask_declined_at`. Like the floors in `push`, it is a
     time that the phone keeps, and may lie ahead of now.
     properties: the event's own. From `platform` on: what the context tells (see `Device`).
@@ -252,6 +257,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     traits: Mapping[str, Any] = {}
     declined_at: int | None = None
     verified: bool = False
+    merges: str = ""
     device: str = ""
     platform: str = ""
     os_version: str = ""

@@ -32,3 +32,8 @@ def format_time(at: int) -> str:
     moment = datetime.fromtimestamp(at // 1000, UTC).replace(microsecond=at % 1000 * 1000)
     spec = "milliseconds" if at % 1000 else "seconds"
     return moment.isoformat(timespec=spec).replace("+00:00", "Z")
+
+
+def later(one: int | None, other: int | None) -> int | None:
+    """The later of two times, of which either may be none."""
+    return max((at for at in (one, other) if at is not None), default=None)

@@ -9,7 +9,7 @@ from enum import Enum, StrEnum, auto
 import msgspec
 
 from functions.core.audience import PUSH_STATUS
-from functions.core.model import DAY, Device, Profile, PushStatus, Snapshot
+from functions.core.model import DAY, Device, Profile, Progress, PushStatus, Snapshot
 from functions.core.reason import Reason
 
 COOL_DOWN = DAY
@@ -328,6 +328,12 @@ def status_on(profile: Profile, device: str) -> PushStatus:
         return PushStatus.UNKNOWN if _denied_unasked(known) else read_status(known.push.status)
     trait = profile.attributes.get(PUSH_STATUS)
     return read_status(trait.value if trait else None)
+
+
+def is_granted_where_asked(profile: Profile, progress: Progress, otherwise: str = "") -> bool:
+    """Whether the device of the newest offer, or else the one named, has the permission."""
+    device = progress.offer.device if progress.offer else otherwise
+    return status_on(profile, device) is PushStatus.GRANTED
 
 
 def told_at(profile: Profile, device: str) -> int:

@@ -32,6 +32,10 @@ class Reason(IntEnum):
     """A cap on attribute count or size is reached; the message's traits were not stored."""
     COUNTED = 18
     """The event's history was kept; it triggers nothing."""
+    MERGED = 19
+    """An anonymous profile became part of the user's."""
+    USER_DELETED = 20
+    """The user was deleted lately: nothing is kept, so that a late event brings nobody back."""
 
     # Why a trigger granted nothing.
     CAMPAIGNS_STALE = 32
@@ -129,6 +133,8 @@ _SAYS = {
     Reason.MESSAGE_ID_REUSED: "The message id was used before with other content.",
     Reason.ATTRIBUTES_FULL: "The user has as many attributes as are kept.",
     Reason.COUNTED: "The event was counted.",
+    Reason.MERGED: "What was known of the anonymous user became the user's.",
+    Reason.USER_DELETED: "The user was deleted lately; nothing is kept.",
     Reason.CAMPAIGNS_STALE: "The campaigns could not be read, so nothing is shown.",
     Reason.PAUSED: "The campaign is paused, or everything is.",
     Reason.STALE_TRIGGER: "The event came too late, or from the background.",

@@ -55,10 +55,21 @@ def add(ring: bytes, message: Message, reason: Reason, now: int) -> bytes:
     return _forget(ring + entry, now)
 
 
+def united(one: bytes, other: bytes, now: int) -> bytes:
+    """Two users' rings as one, by time, each entry once."""
+    both = {*_packed(one), *_packed(other)}
+    by_time = sorted(both, key=lambda entry: (_at(entry, 0), entry))
+    return _forget(b"".join(by_time), now)
+
+
 def entries(ring: bytes) -> Iterator[Entry]:
     """Oldest first."""
+    return map(_unpack, _packed(ring))
+
+
+def _packed(ring: bytes) -> Iterator[bytes]:
     for start in range(0, len(ring), _ENTRY):
-        yield _unpack(ring[start : start + _ENTRY])
+        yield ring[start : start + _ENTRY]
 
 
 def _forget(ring: bytes, now: int) -> bytes:

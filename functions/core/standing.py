@@ -136,7 +136,7 @@ def _why_not_standing(
     profile: Profile, offer_id: str, message: Message, campaigns: Campaigns, now: int
 ) -> Reason:
     for campaign_id in campaigns.by_id:
-        meant = offers.read_id(offer_id, profile.user, campaign_id)
+        meant = offers.read_id(offer_id, profile, campaign_id)
         if meant is None:
             continue
         progress = profile.progress.get(campaign_id) or Progress()

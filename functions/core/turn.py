@@ -21,9 +21,11 @@ from functions.core.campaign import PERMISSION_EVENT
 from functions.core.compiled import Campaign, Campaigns
 from functions.core.eligibility import Situation
 from functions.core.experiment import HOLDOUT, SOFT_ASK
+from functions.core.merge import merge
 from functions.core.model import (
     DAY,
     Action,
+    Device,
     Fact,
     FactKind,
     Message,
@@ -58,6 +60,7 @@ class Turn:
     """One message's way into one profile. Lives within one call of `decide`."""
 
     def __init__(self, profile: Profile, message: Message, campaigns: Campaigns, now: int) -> None:
+        self._given = profile
         self._before = profile
         self._profile = profile
         self._message = message
@@ -68,6 +71,21 @@ class Turn:
         self._reasons: list[Verdict] = []
         self.situations: dict[str, Situation] = {}
 
+    def join(self, anonymous: Profile) -> None:
+        """Merges an anonymous profile before the message itself is heard.
+
+        The phone is told of open offers that do not stand after it.
+        """
+        own, theirs = (self._with_device_heard(each) for each in (self._given, anonymous))
+        self._before = self._profile = merge(own, theirs, self._campaigns, self._now)
+        self._because(Reason.MERGED)
+        still_open = set(frequency.open_offers(self._profile, self._now))
+        for part in (own, theirs):
+            for offer in frequency.open_offers(part, self._now):
+                if offer not in still_open:
+                    taken = Withdraw(offer_id=offer.id, reason=Reason.WITHDRAWN.word)
+                    self._actions.append(taken)
+
     def identify(self) -> None:
         """Sets traits, each unless a later message set it already.
 
@@ -77,7 +95,8 @@ class Turn:
         message = self._message
         traits = attributes.with_traits(self._profile, message)
         if attributes.exceed_caps(traits):
-            self._because(Reason.ATTRIBUTES_FULL)
+            # Before anything else that the message did: the sender must hear of the refusal.
+            self._reasons.insert(0, Verdict(Reason.ATTRIBUTES_FULL))
         else:
             self._profile = replace(self._profile, attributes=traits)
         status = message.traits.get(PUSH_STATUS)
@@ -111,17 +130,31 @@ class Turn:
 
     def decision(self) -> Decision:
         """What it led to; a message that changed the profile is remembered in its ring."""
-        before, now = self._before, self._now
+        given, now = self._given, self._now
         facts = () if self._is_test else tuple(self._facts)
         decided = Decision(self._profile, tuple(self._actions), facts, tuple(self._reasons))
-        if decided.profile != before:
-            ring = recent.add(before.recent, self._message, decided.reason, now)
-            profile = replace(decided.profile, recent=ring, seen_at=now)
-        elif now - before.seen_at >= DAY:
-            profile = replace(before, seen_at=now)
+        if decided.profile != given:
+            ring = recent.add(decided.profile.recent, self._message, decided.reason, now)
+            profile = self._heard(replace(decided.profile, recent=ring))
+        elif now - self._last_seen_at() >= DAY:
+            profile = self._heard(given)
         else:
-            profile = before
+            profile = given
         return replace(decided, profile=profile)
+
+    def _last_seen_at(self) -> int:
+        """When the user or, if that is longer ago, the acting device gave a sign of life."""
+        known = self._given.devices.get(self._message.device)
+        seen_at = self._given.seen_at
+        return min(seen_at, devices.last_seen(known)) if known else seen_at
+
+    def _heard(self, profile: Profile) -> Profile:
+        """The user and the acting device gave a sign of life."""
+        return replace(self._with_device_heard(profile), seen_at=self._now)
+
+    def _with_device_heard(self, profile: Profile) -> Profile:
+        heard = devices.heard(profile.devices, self._message.device, self._now)
+        return replace(profile, devices=heard)
 
     # --- counting ---
 
@@ -155,10 +188,16 @@ class Turn:
         known = self._profile.devices.get(message.device)
         device = devices.with_context(known, message)
         if device is not None and device is not known:
-            united = devices.with_device(self._profile, message.device, device)
-            self._profile = replace(self._profile, devices=united)
+            self._keep(device)
         if message.push is not None:
             self._take_snapshot(message.push)
+
+    def _keep(self, device: Device) -> None:
+        """The acting device as it is now; beyond the most that are kept, another makes room."""
+        kept = {**self._profile.devices, self._message.device: device}
+        offered = {offer.device for offer in frequency.open_offers(self._profile, self._now)}
+        capped = devices.capped(kept, {self._message.device, *offered})
+        self._profile = replace(self._profile, devices=capped)
 
     def _take_snapshot(self, push: Snapshot) -> None:
         """The device's newest snapshot replaces the last one; of an older one the floors hold."""
@@ -168,9 +207,7 @@ class Turn:
         is_report = message.kind == "identify" or message.event == PERMISSION_EVENT
         if is_report and known is not None and device == replace(known, push_at=device.push_at):
             return
-        self._profile = replace(
-            self._profile, devices=devices.with_device(self._profile, message.device, device)
-        )
+        self._keep(device)
         was = permission.status_on(before, message.device)
         status = permission.status_on(self._profile, message.device)
         if status is PushStatus.UNKNOWN:
@@ -280,10 +317,10 @@ class Turn:
         self, reporting: tuple[tuple[Campaign, Outcome], ...]
     ) -> tuple[Campaign, Outcome, Grant] | None:
         """By the id in the message; without one, the newest offer of the reporting device."""
-        message, user = self._message, self._profile.user
+        message = self._message
         if message.offer_id is not None:
             for campaign, outcome in reporting:
-                meant = offers.read_id(message.offer_id, user, campaign.id)
+                meant = offers.read_id(message.offer_id, self._profile, campaign.id)
                 if meant is not None:
                     return campaign, outcome, meant
             return None
@@ -302,8 +339,8 @@ class Turn:
         progress, device = self._progress(campaign_id), self._message.device
         offer = progress.offer
         if offer is not None and device in ("", offer.device):
-            return Grant(offer.serial, offer.attempt, offer.version, offer.granted_at)
-        return offers.read_id(progress.elsewhere.get(device, ""), self._profile.user, campaign_id)
+            return offers.read_id(offer.id, self._profile, campaign_id)
+        return offers.read_id(progress.elsewhere.get(device, ""), self._profile, campaign_id)
 
     def _report_unknown(self, reporting: tuple[tuple[Campaign, Outcome], ...]) -> None:
         for campaign, outcome in reporting:
@@ -314,7 +351,7 @@ class Turn:
             self._because(Reason.UNKNOWN_OFFER, campaign.id)
 
     def _outcome_fact(self, campaign: Campaign, kind: FactKind, meant: Grant, at: int) -> None:
-        offer_id = offers.make_id(meant, self._profile.user, campaign.id)
+        offer_id = offers.make_id(meant, campaign.id)
         self._facts.append(
             Fact(
                 id=f"{offer_id}:{kind.value}",
@@ -408,14 +445,15 @@ class Turn:
         campaign, progress = situation.campaign, situation.progress
         met = trigger.matching(campaign, situation.profile, self._message)
         show_after = met.after if met else 0
+        user = self._profile.user
         granted = Grant(
-            serial=progress.granted + 1,
+            serial=offers.next_serial(user, progress.granted, self._now),
             attempt=progress.spent + 1,
             version=campaign.version,
-            granted_at=self._now,
+            user=user,
         )
         offer = Offer(
-            id=offers.make_id(granted, self._profile.user, campaign.id),
+            id=offers.make_id(granted, campaign.id),
             serial=granted.serial,
             device=self._message.device,
             attempt=granted.attempt,
@@ -471,8 +509,8 @@ class Turn:
         campaign = self._campaigns.by_id.get(campaign_id)
         if campaign is not None and campaign.kind == "popup":
             return False
-        asked = progress.offer.device if progress.offer else self._message.device
-        return permission.status_on(self._profile, asked) is PushStatus.GRANTED
+        device = self._message.device
+        return permission.is_granted_where_asked(self._profile, progress, device)
 
     def _status(self) -> PushStatus:
         return permission.status_on(self._profile, self._message.device)

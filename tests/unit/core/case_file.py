@@ -27,6 +27,8 @@ class Expect(_Strict, frozen=True, kw_only=True, rename="camel"):
     because: str | None = None
     attempts: int | None = None
     retry_in: str | msgspec.UnsetType | None = msgspec.UNSET
+    arm: str | None = None
+    attributes: Mapping[str, Any] | None = None
     facts: tuple[str, ...] | None = None
 
 
@@ -48,6 +50,7 @@ class Step(_Strict, frozen=True, kw_only=True, rename="camel"):
     id: str | None = None
     user: str | None = None
     anonymous: str | None = None
+    merges: str | None = None
     device: str = "phone"
     locale: str | None = None
     offer: str | None = None

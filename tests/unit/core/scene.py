@@ -148,4 +148,5 @@ def offer_of(decision: Decision) -> OpenDeeplink:
 
 def settled_state(profile: Profile) -> Profile:
     """The profile without what depends on how many messages told it, and when they came."""
-    return replace(profile, recent=b"", seen_at=0)
+    devices = {id_: replace(device, seen_at=0) for id_, device in profile.devices.items()}
+    return replace(profile, recent=b"", seen_at=0, devices=devices)

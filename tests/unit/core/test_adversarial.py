@@ -447,7 +447,7 @@ def test_a_popup_that_cannot_be_compiled_for_a_while_knows_no_told_declines_eith
 
 def test_an_offer_of_the_highest_attempt_has_an_id() -> None:
     scene = Scene(campaigns_of(campaign(repeat={"at_most": 9999})))
-    many = Progress(granted=2**32 - 2, attempts=9998)
+    many = Progress(granted=2**64 - 3, attempts=9998)
     scene.profile = replace(scene.profile, progress={"a": many})
 
     offer = answered(scene, Outcome.DECLINED)

@@ -41,6 +41,7 @@ from tests.unit.core.scene import (
     CAMPAIGN,
     NEVER_ASKED,
     START,
+    USER,
     VALUE,
     Scene,
     campaigns_of,
@@ -293,7 +294,7 @@ def campaign_of(**changes: Any) -> Campaign:
 
 
 def grant(serial: int) -> Grant:
-    return Grant(serial, 1, 0, START)
+    return Grant(serial, 1, 0, USER)
 
 
 def granted(progress: Progress, serial: int) -> Progress:

@@ -360,6 +360,8 @@ def test_reasons_are_spelt_in_lower_case_and_never_renumbered() -> None:
         "MESSAGE_ID_REUSED": 16,
         "ATTRIBUTES_FULL": 17,
         "COUNTED": 18,
+        "MERGED": 19,
+        "USER_DELETED": 20,
         "CAMPAIGNS_STALE": 32,
         "PAUSED": 33,
         "STALE_TRIGGER": 34,

@@ -11,6 +11,7 @@ from functions.core.campaign import Published
 from functions.core.compiled import Campaigns
 from functions.core.compiling import compile_all, compile_outcomes
 from functions.core.decision import Fold, decide, fold, new_profile
+from functions.core.experiment import SOFT_ASK
 from functions.core.model import (
     Action,
     Fact,
@@ -103,20 +104,26 @@ class Player:
         self._sent = 0
         self._offers: dict[str, str] = {}
         self._messages: dict[str, Message] = {}
+        self._became: dict[User, User] = {}
         self.profiles: dict[User, Profile] = {}
 
     def play(self, step: Step, where: str) -> None:
         self._now += span(step.after)
         if step.campaigns is not None:
             self._campaigns = self._states[step.campaigns]
-        user = _user(step)
-        before = self.profiles.get(user) or new_profile(user, self._now)
+        caller = _user(step)
+        user = self._became.get(caller, caller)
+        before = self._profile(user)
         frozen = msgspec.json.encode(before)
         answer = self._answer(step, before)
         assert msgspec.json.encode(before) == frozen, f"{where}: the profile was changed in place"
         after = before if isinstance(answer, tuple) else answer.profile
         assert msgspec.json.decode(msgspec.json.encode(after), type=Profile) == after, where
         self.profiles[user] = after
+        for alias in after.aliases.keys() - before.aliases.keys():
+            # Its own profile is no more: its late messages are the user's.
+            self._became[User("anonymous", alias)] = user
+            self.profiles.pop(User("anonymous", alias), None)
         offered = [each for each in _actions(answer) if isinstance(each, OpenDeeplink)]
         if step.as_ is not None and offered:
             self._offers.setdefault(step.as_, offered[0].offer_id)
@@ -126,14 +133,25 @@ class Player:
     def _answer(self, step: Step, profile: Profile) -> Answer:
         if step.batch:
             messages = [self._message(each) for each in step.batch]
-            return fold(profile, messages, self._campaigns, self._now)
+            found = {each.merges: self._joining(each.merges) for each in messages}
+            several = {id_: each for id_, each in found.items() if each is not None}
+            return fold(profile, messages, self._campaigns, self._now, several)
         message = self._message(step)
         if step.still is not None:
             offer_id = self._offers[step.still]
             return (standing.check_offer(profile, offer_id, message, self._campaigns, self._now),)
         if step.actions:
             return standing.open_actions(profile, message, self._campaigns, self._now)
-        return decide(profile, message, self._campaigns, self._now)
+        joining = self._joining(message.merges)
+        return decide(profile, message, self._campaigns, self._now, joining)
+
+    def _profile(self, user: User) -> Profile:
+        return self.profiles.get(user) or new_profile(user, self._now)
+
+    def _joining(self, merges: str) -> Profile | None:
+        """What may be merged: an anonymous id that became nobody yet."""
+        anonymous = User("anonymous", merges)
+        return None if not merges or anonymous in self._became else self._profile(anonymous)
 
     def _message(self, step: Step) -> Message:
         if step.replay is not None:
@@ -152,6 +170,7 @@ class Player:
             event=step.track or "",
             offer_id=self._offers.get(step.offer, UNKNOWN_OFFER) if step.offer else None,
             traits=traits,
+            merges=step.merges or "",
             declined_at=None if told is None else self._ago(told),
             device=step.device,
             properties=step.properties,
@@ -188,6 +207,8 @@ class Player:
             assert [each.reason for each in withdrawn] == [expect.because], where
         if expect.facts is not None:
             assert tuple(fact.kind for fact in _facts(answer)) == expect.facts, where
+        for name, value in (expect.attributes or {}).items():
+            assert profile.attributes[name].value == value, where
         self._check_progress(expect, profile.progress.get(CAMPAIGN) or Progress(), where)
 
     def _check_offer(self, expect: Expect, answer: Answer, where: str) -> None:
@@ -205,6 +226,7 @@ class Player:
 
     def _check_progress(self, expect: Expect, progress: Progress, where: str) -> None:
         assert expect.attempts in (None, progress.attempts), where
+        assert expect.arm in (None, progress.arm or SOFT_ASK), where
         if isinstance(expect.retry_in, msgspec.UnsetType):
             return
         wanted = None if expect.retry_in is None else self._now + span(expect.retry_in)
@@ -220,7 +242,7 @@ def _user(step: Step) -> User:
 
 def _content(step: Step) -> bytes:
     """Of what a message id stands for: not the context, nor the time of sending."""
-    said = [step.track, step.identify, step.offer]
+    said = [step.track, step.identify, step.offer, step.merges]
     return fingerprint(msgspec.json.encode(said, order="deterministic"))
 
 

@@ -16,7 +16,7 @@ from functions.core.model import (
 )
 from functions.core.offers import Grant
 from functions.core.reason import Reason
-from tests.unit.core.scene import CAMPAIGN, START, campaigns_of, shipped, shipped_file
+from tests.unit.core.scene import CAMPAIGN, START, USER, campaigns_of, shipped, shipped_file
 
 SOFTASK = shipped().by_id[CAMPAIGN]
 TEN_TIMES = campaigns_of(
@@ -25,7 +25,7 @@ TEN_TIMES = campaigns_of(
 
 
 def grant(serial: int, attempt: int = 1) -> Grant:
-    return Grant(serial, attempt, 0, START)
+    return Grant(serial, attempt, 0, USER)
 
 
 def offer(serial: int, device: str = "phone") -> Offer:
@@ -69,6 +69,22 @@ def test_row_60_seen_offers_count_once_though_only_the_newest_twenty_are_listed(
     assert progress.seen == tuple(Seen(serial, START) for serial in range(5, 25))
     assert shown(progress, 1).attempts == 24
     assert frequency.is_seen(progress, 4)
+
+
+def test_a_told_decline_is_no_ask_beside_two_popups_that_were_seen() -> None:
+    told = frequency.decline(Progress(), TEN_TIMES, START - 30 * DAY)
+    progress = frequency.grant(frequency.grant(told, offer(1)), offer(2))
+
+    for serial in (1, 2):
+        progress = frequency.report(
+            progress, TEN_TIMES, grant(serial, attempt=2), Outcome.SHOWN, START
+        )
+
+    assert progress.attempts == 2
+
+
+def test_attempts_never_fall_whatever_is_listed() -> None:
+    assert shown(Progress(attempts=3), 1).attempts == 3
 
 
 def test_an_offer_older_than_the_list_counts_while_the_list_has_room() -> None:

@@ -4,7 +4,9 @@ import random
 import uuid
 
 import msgspec
+import pytest
 
+from functions.core.decision import decide
 from functions.core.model import DAY, HOUR, SECOND, Outcome, Snapshot, User
 from functions.store import codec
 from tests.unit.core.scene import START, Scene
@@ -33,11 +35,9 @@ CONTEXT = {
 }
 
 
-def a_typical_year() -> Scene:
+def a_typical_year(dice: random.Random, device: str) -> Scene:
     """Ten value moments a week, with the full context and traits; both asks declined."""
-    dice = random.Random(2026)
     scene = Scene(user=User("user", some_uuid(dice)))
-    device = some_uuid(dice)
     push = Snapshot(
         status="notDetermined",
         prompts_used=0,
@@ -68,9 +68,31 @@ def some_uuid(dice: random.Random) -> str:
 
 
 def test_a_typical_profile_after_a_year_stays_within_a_write_unit() -> None:
-    scene = a_typical_year()
+    dice = random.Random(2026)
+    scene = a_typical_year(dice, some_uuid(dice))
     assert scene.progress.attempts == 2
 
     stored = codec.encode(scene.profile, {})
 
     assert len(stored) + OTHER_ATTRIBUTES <= WRITE_UNIT
+
+
+@pytest.mark.parametrize("logins", [1, 2, 3])
+def test_a_typical_profile_stays_within_a_write_unit_after_its_user_logged_in(logins: int) -> None:
+    """Each time after a while as an anonymous user on the same phone, a popup declined."""
+    dice = random.Random(2026)
+    device = some_uuid(dice)
+    own = a_typical_year(dice, device)
+    for _ in range(logins):
+        theirs = Scene(user=User("anonymous", some_uuid(dice)))
+        theirs.now = own.now + DAY
+        theirs.identify(TRAITS, id=some_uuid(dice), device=device)
+        offer = theirs.offered(id=some_uuid(dice), device=device, **CONTEXT)
+        theirs.report(Outcome.DECLINED, offer, id=some_uuid(dice), device=device)
+        login = own.message(kind="identify", merges=theirs.user.id, id=some_uuid(dice))
+        own.now = theirs.now
+        own.profile = decide(own.profile, login, own.campaigns, own.now, theirs.profile).profile
+
+    assert len(own.profile.aliases) == logins
+    assert own.progress.attempts == 2 + logins
+    assert len(codec.encode(own.profile, {})) + OTHER_ATTRIBUTES <= WRITE_UNIT
