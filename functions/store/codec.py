@@ -125,3 +125,15 @@ def merge(value: Any, surplus: Surplus) -> Any:
         if key != _UNKNOWN and key in merged:
             merged[key] = merge(merged[key], below)
     return merged
+
+
+def united(one: Surplus, other: Surplus) -> Surplus:
+    """Both surpluses; where they disagree, the other's."""
+    both = dict(one)
+    for key, value in other.items():
+        below = both.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            both[key] = united(below, value)
+        else:
+            both[key] = value
+    return both

@@ -38,7 +38,12 @@ class Retry:
 
 
 def side_by_side(work: Callable[[T], R], items: Sequence[T], deadline: float) -> list[R]:
-    """The results in the items' order; `Busy` when they take longer than `deadline` seconds."""
+    """The results in the items' order; `Busy` when they take longer than `deadline` seconds.
+
+    What is under way then goes on, and what is not begun never is.
+    """
+    if items and deadline <= 0:
+        raise Busy
     if len(items) <= 1:
         return [work(item) for item in items]
     workers = ThreadPoolExecutor(min(PARALLEL, len(items)))

@@ -51,7 +51,8 @@ class WindowItem(Model):
 
 def changes(key: str, before: Profile, after: Profile) -> Iterator[tuple[str, WindowItem]]:
     """What must be written with the profile: ("save" or "delete", item), for each moved window."""
-    for campaign, progress in after.progress.items():
+    for campaign in {**before.progress, **after.progress}:
+        progress = after.progress.get(campaign) or Progress()
         known = before.progress.get(campaign) or Progress()
         if (progress.window, progress.retry_at) == (known.window, known.retry_at):
             continue
@@ -86,6 +87,21 @@ def remove_due(window: WindowItem, now: int) -> bool:
     except connection.ConditionFailed:
         return False
     return True
+
+
+def of(key: str) -> list[WindowItem]:
+    """The user's windows, by one strong query."""
+    with connection.translated_errors():
+        return list(WindowItem.query(key, consistent_read=True))
+
+
+def remove_all(key: str) -> int:
+    """Deletes the user's windows, whether they ended or not; how many there were."""
+    found = of(key)
+    with connection.translated_errors():
+        for window in found:
+            window.delete()
+    return len(found)
 
 
 def _item(key: str, campaign: str, retry_at: int, attempt: int) -> WindowItem:

@@ -27,7 +27,7 @@ _live = LiveCampaigns(
     msgspec.json.decode(PACKAGED.read_bytes(), type=Package), _environment.write_key_hashes
 )
 _api = PublicApi(
-    tracker=Tracker(pause=time.sleep, jitter=random.random),
+    tracker=Tracker(time.sleep, random.random, time.monotonic),
     live=_live,
     clock=wall_clock,
     logger=_logger,

@@ -31,6 +31,7 @@ from cli.local_tables import NAMES, create_tables
 from functions.admin.api import AdminApi
 from functions.admin.imports import Importer
 from functions.admin.service import Operator
+from functions.admin.users import Eraser
 from functions.core.campaign import Package
 from functions.core.model import Profile, User
 from functions.store import profiles
@@ -156,10 +157,11 @@ class App:
     def __init__(self, package: Package) -> None:
         self.now = START
         self.pauses: list[float] = []
+        self.seconds = 0.0
         self.log = io.StringIO()
         self.live = LiveCampaigns(package, HASHES)
         self.api = PublicApi(
-            tracker=Tracker(pause=self.pauses.append, jitter=random.Random(1).random),
+            tracker=Tracker(self.pauses.append, random.Random(1).random, lambda: self.seconds),
             live=self.live,
             clock=lambda: self.now,
             logger=Logger(service=f"test-{id(self)}", stream=self.log),
@@ -223,6 +225,7 @@ class Admin:
         self.api = AdminApi(
             operator=Operator(package, HASHES, Retry(pause, jitter)),
             importer=Importer(pause, jitter),
+            eraser=Eraser(Retry(pause, jitter)),
             clock=lambda: self.now,
             logger=Logger(service=f"test-{id(self)}", stream=self.log),
             salt="test-salt",
