@@ -16,7 +16,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 unexport AWS_PROFILE AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test lint format synth engine clients prove bench lock clean
+.PHONY: help dev demo test lint format synth engine clients sdks prove bench lock clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -51,6 +51,10 @@ clients: $(READY) ## The TypeScript client: compiled, tested alone and against a
 	SOFTASK_CLIENTS="$$($(BIN)/python tests/clients/install.py)" \
 	  $(BIN)/python -m pytest tests/clients --no-cov -rs
 
+sdks: $(READY) ## Segment's and RudderStack's own server SDKs against a dev server (from PyPI and npm)
+	$(BIN)/python -m tests.sdks.install
+	$(BIN)/python -m pytest tests/sdks --no-cov -rs
+
 prove: $(READY) engine ## The deep runs: 10,000 random lives and campaigns, and the engine's tests
 	$(BIN)/python -m pytest tests/unit/core/test_machine.py tests/unit/core/test_adversarial.py \
 	  tests/unit/core/test_engine_properties.py --no-cov --hypothesis-profile=prove
@@ -67,6 +71,8 @@ lock: $(READY) ## Resolves the dependencies anew into the hashed lock files
 	  -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCKING) --extra bench -c requirements/dev.txt pyproject.toml \
 	  -o requirements/bench.txt
+	for sdk in segment-python segment-python-2.3.4 rudder-python; do \
+	  $(BIN)/uv pip compile $(LOCKING) requirements/sdks/$$sdk.in -o requirements/sdks/$$sdk.txt || exit 1; done
 	grep -A999 '^uv==' requirements/dev.txt | awk 'NR>1 && /^[a-z]/ {exit} {print}' \
 	  > requirements/bootstrap.txt
 

@@ -1,6 +1,7 @@
 """What every API shares: bodies in, answers out, and a fault's way to an answer."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -11,19 +12,33 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from functions.store.connection import Unavailable
 from functions.wire.answers import encode
 from functions.wire.body import read_body
-from functions.wire.errors import ErrorBody, TryAgain, WireError
+from functions.wire.errors import ErrorBody, NoSuchRoute, TryAgain, WireError
 
 RETRY_AFTER = "1"
 
 _JSON = "application/json"
+_NO_STORE = "no-store"
+
+Body = msgspec.Struct | msgspec.Raw
 
 
-def answering(answer: Callable[[], msgspec.Struct], logger: Logger) -> Callable[[], Response[str]]:
-    """Success is 200 with a body, a failure has a code, an unexpected one also a trace."""
+@dataclass(frozen=True, slots=True)
+class Public:
+    """An answer that is the same for everybody, and may be kept for so many seconds."""
 
-    def respond() -> Response[str]:
+    body: Body
+    max_age: int
+
+
+def answering(answer: Callable[..., Body | Public], logger: Logger) -> Callable[..., Response[str]]:
+    """Success is 200 with a body, a failure has a code, an unexpected one also a trace.
+
+    The parameters of the route's path are handed on.
+    """
+
+    def respond(**path: str) -> Response[str]:
         try:
-            return _respond(200, answer())
+            return _succeed(answer(**path))
         except WireError as error:
             return _respond(error.status, error.body)
         except Unavailable as error:
@@ -39,8 +54,8 @@ def answering(answer: Callable[[], msgspec.Struct], logger: Logger) -> Callable[
 
 def no_such_route(_: NotFoundError) -> Response[str]:
     """For a path that the function is not made for."""
-    problem = ErrorBody(code="not_found", message="There is no such route; see the README.")
-    return _respond(404, problem)
+    error = NoSuchRoute("There is no such route; see the README.")
+    return _respond(error.status, error.body)
 
 
 def body_of(event: Mapping[str, Any], limit: int) -> bytes:
@@ -49,8 +64,14 @@ def body_of(event: Mapping[str, Any], limit: int) -> bytes:
     return read_body(event.get("body"), is_base64=is_base64, limit=limit)
 
 
-def _respond(status: int, body: msgspec.Struct) -> Response[str]:
-    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+def _succeed(answered: Body | Public) -> Response[str]:
+    if isinstance(answered, Public):
+        return _respond(200, answered.body, f"public, max-age={answered.max_age}")
+    return _respond(200, answered)
+
+
+def _respond(status: int, body: Body, cache: str = _NO_STORE) -> Response[str]:
+    headers: dict[str, str | list[str]] = {"Cache-Control": cache}
     if status >= 500:
         headers["Retry-After"] = RETRY_AFTER
     return Response(status, _JSON, encode(body), headers)

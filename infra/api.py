@@ -1,9 +1,10 @@
 """The HTTP API that apps and operators call."""
 
 import json
+from collections.abc import Sequence
 
 import jsii
-from aws_cdk import RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_lambda as lambda_
@@ -12,8 +13,8 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
-from functions.admin.routes import ROUTES
-from functions.track.routes import PATHS
+from functions.admin.routes import ROUTES as ADMIN
+from functions.track.routes import CORS_EXPOSED, CORS_HEADERS, CORS_MAX_AGE, CORS_METHODS, ROUTES
 from infra.stages import Stage
 
 # Neither address nor user agent, neither path nor query: nothing that says who called.
@@ -59,15 +60,19 @@ class Api(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         api = apigatewayv2.HttpApi(
-            self, "Http", api_name=f"softask-{stage.name}", create_default_stage=False
+            self,
+            "Http",
+            api_name=f"softask-{stage.name}",
+            create_default_stage=False,
+            cors_preflight=_cors(stage.allow_origins),
         )
         integration = HttpLambdaIntegration("Track", track)
-        for path in PATHS:
+        for method, path in ROUTES:
             api.add_routes(
-                path=path, methods=[apigatewayv2.HttpMethod.POST], integration=integration
+                path=path, methods=[apigatewayv2.HttpMethod[method]], integration=integration
             )
         administration = HttpLambdaIntegration("Admin", admin)
-        for method, path in ROUTES:
+        for method, path in ADMIN:
             api.add_routes(
                 path=path,
                 methods=[apigatewayv2.HttpMethod[method]],
@@ -92,3 +97,16 @@ class Api(Construct):
             access_log_settings=_AccessLog(access_log),
         )
         self.url = default.url
+
+
+def _cors(origins: Sequence[str]) -> apigatewayv2.CorsPreflightOptions | None:
+    """API Gateway then answers preflight requests by itself."""
+    if not origins:
+        return None
+    return apigatewayv2.CorsPreflightOptions(
+        allow_origins=list(origins),
+        allow_methods=[apigatewayv2.CorsHttpMethod[method] for method in CORS_METHODS],
+        allow_headers=list(CORS_HEADERS),
+        expose_headers=list(CORS_EXPOSED),
+        max_age=Duration.seconds(CORS_MAX_AGE),
+    )

@@ -7,10 +7,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from functions.track.routes import ORIGIN
+
 ROOT = Path(__file__).resolve().parent.parent
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 KeyHash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Origin = Annotated[str, msgspec.Meta(pattern=ORIGIN)]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,15}$")]
 Architecture = Literal["arm64", "x86_64"]
 
@@ -26,6 +29,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `snap_start`: `track` restores from a snapshot; costs per published version.
     `throttle_rate`, `throttle_burst`: requests a second, and at once, that the API lets through.
     `write_key_hashes`: SHA-256 in hex of each accepted write key; none: every call is refused.
+    `allow_origins`: whose pages may call the API from a browser (`https://app.example.com`).
     `architecture`: arm64, unless an emulator on another machine is to run the functions.
     """
 
@@ -37,10 +41,13 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     throttle_rate: Count
     throttle_burst: Count
     write_key_hashes: tuple[KeyHash, ...] = ()
+    allow_origins: tuple[Origin, ...] = ()
     architecture: Architecture = "arm64"
 
 
 _SETTINGS = {field.encode_name for field in msgspec.structs.fields(Stage)} - {"name"}
+_LISTS = ("writeKeyHashes", "allowOrigins")
+"""Settings that `-c` can only give as text, separated by commas."""
 
 
 def project_context() -> dict[str, object]:
@@ -74,8 +81,9 @@ def _override(stage: Stage, overrides: Mapping[str, object]) -> Stage:
         known = ", ".join(sorted(_SETTINGS))
         raise StageError(f"context key {unknown[0]!r} (-c or ~/.cdk.json): unknown; use: {known}")
     settings = {**msgspec.to_builtins(stage), **overrides}
-    if isinstance(hashes := settings["writeKeyHashes"], str):
-        settings["writeKeyHashes"] = [part.strip() for part in hashes.split(",") if part.strip()]
+    for name in _LISTS:
+        if isinstance(text := settings[name], str):
+            settings[name] = [part.strip() for part in text.split(",") if part.strip()]
     return _convert(settings, "-c")
 
 

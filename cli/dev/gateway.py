@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from functions.admin.routes import ROUTES as ADMIN
-from functions.track.routes import PATHS
+from functions.track.routes import ROUTES as PUBLIC
 
 ADMIN_ROUTES = frozenset(f"{method} {path}" for method, path in ADMIN)
-ROUTES = ADMIN_ROUTES | {f"POST {path}" for path in PATHS}
+ROUTES = ADMIN_ROUTES | {f"{method} {path}" for method, path in PUBLIC}
 """The route keys of the deployed API."""
 
 MAX_BODY = 10 * 1024 * 1024

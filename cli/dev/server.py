@@ -2,22 +2,25 @@
 
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from cli.dev.app import App
 from cli.dev.backend import Backend
 from cli.dev.clock import DevClock
 from cli.dev.engines import Engine, InMemory, OverHttp
 from functions.core.campaign import Package
+from functions.track.routes import CORS_EXPOSED, CORS_HEADERS, CORS_MAX_AGE, CORS_METHODS
 
 
 class Server(uvicorn.Server):
     """Calls `on_ready` once requests are answered."""
 
-    def __init__(self, app: App, on_ready: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
             interface="asgi3",
@@ -37,9 +40,16 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    listening: socket.socket, package: Package, endpoint: str | None, on_ready: Callable[[], None]
+    listening: socket.socket,
+    package: Package,
+    endpoint: str | None,
+    origins: Sequence[str],
+    on_ready: Callable[[], None],
 ) -> None:
-    """Serves until a signal ends it. Raises botocore's errors where the endpoint is dead."""
+    """Serves until a signal ends it. Raises botocore's errors where the endpoint is dead.
+
+    origins: whose pages may call from a browser.
+    """
     engine: Engine = InMemory() if endpoint is None else OverHttp(endpoint)
     backend = Backend(package, engine, DevClock())
     backend.start()
@@ -47,9 +57,23 @@ def serve(
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _ignore)
     try:
-        Server(App(backend), on_ready).run(sockets=[listening])
+        Server(with_cors(App(backend), origins), on_ready).run(sockets=[listening])
     finally:
         backend.close()
+
+
+def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """As the deployed API answers those pages; without any, as it is."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=CORS_METHODS,
+        allow_headers=CORS_HEADERS,
+        expose_headers=CORS_EXPOSED,
+        max_age=CORS_MAX_AGE,
+    )
 
 
 def _ignore(_signal: int, _frame: FrameType | None) -> None:

@@ -1,19 +1,21 @@
 """The public routes: bytes to messages, messages to decisions, decisions to bytes."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from pathlib import Path
 
 import msgspec
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from functions.answering import answering, body_of, no_such_route
+from functions.answering import Body, Public, answering, body_of, no_such_route
 from functions.clock import Clock
 from functions.core.model import Message, User
 from functions.core.reason import Reason
 from functions.core.verdict import Decision
 from functions.store.campaigns import Live, LiveCampaigns
 from functions.store.keys import user_key
-from functions.track.routes import PATHS
+from functions.track.routes import ROUTES
 from functions.track.service import Folded, Tracker
 from functions.wire import answers, messages
 from functions.wire.answers import write_actions
@@ -24,21 +26,29 @@ from functions.wire.body import (
     parse_array,
     parse_envelope,
 )
+from functions.wire.calls import CALLS, MessageKind
 from functions.wire.errors import (
     InvalidRequest,
     MessageIdReused,
+    NoSuchRoute,
     TooLarge,
     WireError,
 )
-from functions.wire.messages import Json, MessageKind
+from functions.wire.messages import Json
 from functions.wire.write_keys import check_write_key
 
-MAX_MESSAGES = 2_500
+OPENAPI = Path(__file__).parents[1] / "openapi.json"
+"""The document of all routes; the asset carries it."""
 
-_KINDS: dict[str, MessageKind] = {"track": "track", "identify": "identify"}
+CACHED_FOR = 300
+"""Seconds for which what is the same for everybody may be kept."""
+
+_KINDS: Mapping[str, MessageKind] = {kind: kind for kind in CALLS}
 
 _QUIET = (Reason.UNCHANGED, Reason.DUPLICATE)
 """Messages that changed nothing are not worth a line."""
+
+Answer = Callable[..., Body | Public]
 
 
 class PublicApi:
@@ -67,10 +77,22 @@ class PublicApi:
         self._add_routes()
 
     def _add_routes(self) -> None:
-        track, identify = lambda: self._single("track"), lambda: self._single("identify")
-        for path, answer in zip(PATHS, (track, identify, self._batch, self._actions), strict=True):
-            self.resolver.post(path)(answering(answer, self._logger))
+        answers = self._answers()
+        for method, path in ROUTES:
+            rule = path.replace("{", "<").replace("}", ">")
+            self.resolver.route(rule, method)(answering(answers[path], self._logger))
         self.resolver.not_found(no_such_route)
+
+    def _answers(self) -> dict[str, Answer]:
+        """By path. Segment's mobile and browser SDKs shorten a call's name to its first letter."""
+        named: dict[str, Answer] = {kind: partial(self._single, kind) for kind in CALLS}
+        named["batch"] = self._batch
+        short = {name[0]: answer for name, answer in named.items()}
+        return {f"/v1/{name}": answer for name, answer in {**named, **short}.items()} | {
+            "/v1/actions": self._actions,
+            "/v1/projects/{writeKey}/settings": self._settings,
+            "/openapi.json": self._openapi,
+        }
 
     # --- routes ---
 
@@ -95,8 +117,7 @@ class PublicApi:
         items = parse_array(envelope.pop("batch"), "batch")
         shared = {key: parse(bytes(value)) for key, value in envelope.items()}
         live = self._authorised(shared, now)
-        if len(items) > MAX_MESSAGES:
-            raise TooLarge(f"A batch has at most {MAX_MESSAGES} messages.", "batch")
+        messages.check_batch(shared, items)
         rows = [_read_item(item, shared, now, index) for index, item in enumerate(items)]
         read = [row for row in rows if isinstance(row, Message)]
         folded = self._tracker.track(read, live.campaigns, now)
@@ -113,18 +134,24 @@ class PublicApi:
         body = messages.read_object(parse(self._body(MAX_MESSAGE)))
         live = self._authorised(body, now)
         asker = messages.read_asker(body, now)
-        intent = body.get("intent")
-        if intent == "explicit":
+        if body.get("intent") is not None:
             route = self._tracker.route(asker, now)
             return answers.RouteAnswer(on_approve=route.value if route else None)
-        if intent is not None:
-            raise InvalidRequest("intent is explicit, or left out.", "intent")
-        offer_id = messages.optional_text(body, "offerId", messages.MAX_ID)
-        if offer_id is None:
+        if asker.offer_id is None:
             actions = self._tracker.actions(asker, live.campaigns, now)
         else:
-            actions = self._tracker.check_offer(offer_id, asker, live.campaigns, now)
+            actions = self._tracker.check_offer(asker.offer_id, asker, live.campaigns, now)
         return answers.ActionsAnswer(actions=write_actions(actions, now))
+
+    def _settings(self, **path: str) -> Public:
+        live = self._live_at(self._clock())
+        write_key = path["writeKey"]
+        check_write_key({}, {"writeKey": write_key}, live.write_keys)
+        host = self._headers().get("host", "")
+        return Public(answers.write_settings(write_key, host, live.campaigns), CACHED_FOR)
+
+    def _openapi(self) -> Public:
+        return Public(_document(OPENAPI), CACHED_FOR)
 
     # --- the request's parts ---
 
@@ -132,15 +159,18 @@ class PublicApi:
         return body_of(self.resolver.current_event.raw_event, limit)
 
     def _authorised(self, body: Json, now: int) -> Live:
+        live = self._live_at(now)
+        check_write_key(self._headers(), body, live.write_keys)
+        return live
+
+    def _live_at(self, now: int) -> Live:
         live = self._live.at(now)
         if live.problem:
             self._logger.error("campaigns_not_refreshed", extra={"cause": live.problem})
-        headers = {name.lower(): value for name, value in self._headers().items()}
-        check_write_key(headers, body, live.write_keys)
         return live
 
-    def _headers(self) -> dict[str, Any]:
-        return dict(self.resolver.current_event.headers)
+    def _headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.resolver.current_event.headers.items()}
 
     def _log(self, read: list[Message], folded: Folded) -> None:
         """One line a message that mattered, none for an ignored one; ids hashed, no values."""
@@ -160,13 +190,22 @@ class PublicApi:
         return user_key(self._salt, user)
 
 
+@cache
+def _document(path: Path) -> msgspec.Raw:
+    """Read once, when it is first asked for."""
+    try:
+        return msgspec.Raw(path.read_bytes())
+    except FileNotFoundError:
+        raise NoSuchRoute("The document of the routes is not packaged here.") from None
+
+
 def _read_item(item: msgspec.Raw, shared: Json, now: int, index: int) -> Message | answers.Result:
     message_id = None
     try:
         if len(bytes(item)) > MAX_MESSAGE:
             raise TooLarge(f"A message has at most {MAX_MESSAGE} bytes.")
         body = messages.read_object(parse(bytes(item)))
-        message_id = messages.optional_text(body, "messageId", messages.MAX_MESSAGE_ID)
+        message_id = messages.told_id(body)
         kind = _KINDS.get(str(body.get("type")))
         if kind is None:
             raise InvalidRequest(f"type must be one of {', '.join(_KINDS)}.", "type")

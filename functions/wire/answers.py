@@ -5,7 +5,8 @@ from typing import Literal
 
 import msgspec
 
-from functions.core.model import Action, Content, OpenDeeplink
+from functions.core.compiled import Campaigns
+from functions.core.model import SECOND, Action, Content, OpenDeeplink
 from functions.core.moments import format_time
 from functions.wire.errors import ErrorBody
 
@@ -87,12 +88,57 @@ class RouteAnswer(_Answer, frozen=True, kw_only=True):
     on_approve: str | None
 
 
+class Source(_Answer, frozen=True, kw_only=True):
+    """Where Segment's mobile SDKs send to; `apiHost` is without a scheme."""
+
+    api_key: str
+    api_host: str
+
+
+class Integrations(msgspec.Struct, frozen=True, kw_only=True):
+    """As Segment's mobile SDKs expect it."""
+
+    segment: Source = msgspec.field(name="Segment.io")
+
+
+class Guidance(_Answer, frozen=True, kw_only=True):
+    """What is worth sending now.
+
+    paused: nothing is shown. events: the names that some campaign refers to.
+    maxAgeSeconds: a trigger that is older when it arrives opens no popup.
+    """
+
+    paused: bool
+    events: tuple[str, ...]
+    max_age_seconds: int
+
+
+class SettingsAnswer(_Answer, frozen=True, kw_only=True):
+    """The answer to `GET /v1/projects/{writeKey}/settings`."""
+
+    success: Literal[True] = True
+    integrations: Integrations
+    softask: Guidance
+
+
+def write_settings(write_key: str, host: str, campaigns: Campaigns) -> SettingsAnswer:
+    """The same for everybody: drafts, which test users see, are not in it."""
+    return SettingsAnswer(
+        integrations=Integrations(segment=Source(api_key=write_key, api_host=f"{host}/v1")),
+        softask=Guidance(
+            paused=campaigns.paused or not campaigns.fresh,
+            events=tuple(sorted(campaigns.events)),
+            max_age_seconds=campaigns.max_age // SECOND,
+        ),
+    )
+
+
 def write_actions(actions: Iterable[Action], now: int) -> tuple[ActionBody, ...]:
     """The actions as the wire has them at `now`."""
     return tuple(_action(action, now) for action in actions)
 
 
-def encode(answer: msgspec.Struct) -> str:
+def encode(answer: msgspec.Struct | msgspec.Raw) -> str:
     """An answer as JSON text."""
     return msgspec.json.encode(answer).decode()
 

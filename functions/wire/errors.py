@@ -45,6 +45,13 @@ class Unauthorized(WireError):
     code = "unauthorized"
 
 
+class NoSuchRoute(WireError):
+    """Nothing is answered there."""
+
+    status = 404
+    code = "not_found"
+
+
 class MessageIdReused(WireError):
     """A known message id with other content."""
 

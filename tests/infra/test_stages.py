@@ -45,6 +45,44 @@ def test_write_key_hashes_come_as_a_list_separated_by_commas(
     assert read_stage(context(writeKeyHashes=given)).write_key_hashes == read
 
 
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("", ()),
+        ("*", ("*",)),
+        (
+            "https://a.example, http://localhost:3000",
+            ("https://a.example", "http://localhost:3000"),
+        ),
+        (["https://a.example"], ("https://a.example",)),
+    ],
+)
+def test_origins_come_as_a_list_or_as_text_separated_by_commas(
+    given: object, read: tuple[str, ...]
+) -> None:
+    assert read_stage(context(allowOrigins=given)).allow_origins == read
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "app.example.com",
+        "https://",
+        "https://a.example/",
+        "https://a.example/x",
+        "https://a b",
+        "https://*.example",
+        "https://a:port",
+        "https://u@a.example",
+        "null",
+        "**",
+    ],
+)
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    with pytest.raises(StageError, match=r"-c: Expected `str` matching .*allowOrigins\[0\]"):
+        read_stage(context(allowOrigins=[origin]))
+
+
 def test_cdk_s_own_context_is_left_alone() -> None:
     own = {"aws:cdk:bundling-stacks": [], "@aws-cdk/core:x": True, "cli-telemetry": False}
     assert read_stage(context(**own)) == read_stage(context())

@@ -11,8 +11,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
 from rich.console import Console
 
-from functions.admin.routes import ROUTES
-from functions.track.routes import PATHS
+from functions.admin.routes import ROUTES as ADMIN
+from functions.track.routes import ROUTES as PUBLIC
 from infra.softask import SoftAsk
 from infra.stages import project_context, read_stage
 from infra.synth import Template as ListedTemplate
@@ -45,7 +45,7 @@ PROFILE_VARIABLES = {
 }
 OWN_VARIABLES = {
     "Track": PROFILE_VARIABLES,
-    "Admin": PROFILE_VARIABLES,
+    "Admin": {**PROFILE_VARIABLES, "SOFTASK_LEDGER_TABLE": "Tables/Ledger"},
     "Sweep": {"SOFTASK_WINDOWS_TABLE": "Tables/RetryWindows"},
     "Ledger": {"SOFTASK_LEDGER_TABLE": "Tables/Ledger"},
 }
@@ -72,18 +72,24 @@ class TestPermissions:
     def test_track_reads_and_writes_exactly_its_items(self, stack: Stack) -> None:
         assert stack.allowed("Track/Role") == observability("Track") | {
             ("dynamodb:GetItem", "Tables/Profiles.Arn"),
+            ("dynamodb:BatchGetItem", "Tables/Profiles.Arn"),
             ("dynamodb:PutItem", "Tables/Profiles.Arn"),
             ("dynamodb:PutItem", "Tables/RetryWindows.Arn"),
             ("dynamodb:DeleteItem", "Tables/RetryWindows.Arn"),
             ("dynamodb:GetItem", "Tables/Campaigns.Arn"),
         }
 
-    def test_admin_publishes_and_explains_and_moves_users_in(self, stack: Stack) -> None:
+    def test_admin_publishes_and_explains_and_moves_users_in_and_out(self, stack: Stack) -> None:
         assert stack.allowed("Admin/Role") == observability("Admin") | {
             ("dynamodb:GetItem", "Tables/Profiles.Arn"),
             ("dynamodb:PutItem", "Tables/Profiles.Arn"),
             ("dynamodb:PutItem", "Tables/RetryWindows.Arn"),
             ("dynamodb:DeleteItem", "Tables/RetryWindows.Arn"),
+            ("dynamodb:Query", "Tables/RetryWindows.Arn"),
+            ("dynamodb:GetItem", "Tables/Ledger.Arn"),
+            ("dynamodb:PutItem", "Tables/Ledger.Arn"),
+            ("dynamodb:Query", "Tables/Ledger.Arn"),
+            ("dynamodb:BatchWriteItem", "Tables/Ledger.Arn"),
             ("dynamodb:GetItem", "Tables/Campaigns.Arn"),
             ("dynamodb:PutItem", "Tables/Campaigns.Arn"),
             ("dynamodb:Query", "Tables/Campaigns.Arn"),
@@ -95,11 +101,15 @@ class TestPermissions:
             ("dynamodb:Query", "Tables/RetryWindows.Arn/index/due"),
         }
 
-    def test_ledger_reads_two_streams_and_writes_facts_and_failures(self, stack: Stack) -> None:
+    def test_ledger_reads_two_streams_and_keeps_facts_and_failures(self, stack: Stack) -> None:
         read = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
         streams = ("Tables/Profiles.StreamArn", "Tables/RetryWindows.StreamArn")
         assert stack.allowed("Ledger/Role") == observability("Ledger") | {
+            ("dynamodb:ConditionCheckItem", "Tables/Ledger.Arn"),
             ("dynamodb:PutItem", "Tables/Ledger.Arn"),
+            ("dynamodb:GetItem", "Tables/Ledger.Arn"),
+            ("dynamodb:Query", "Tables/Ledger.Arn"),
+            ("dynamodb:BatchWriteItem", "Tables/Ledger.Arn"),
             ("s3:PutObject", "Ledger/FailedRecords.Arn/*"),
             ("s3:ListBucket", "Ledger/FailedRecords.Arn"),
             *((f"dynamodb:{action}", stream) for action in read for stream in streams),
@@ -160,7 +170,9 @@ class TestTables:
             "Projection": {"ProjectionType": "KEYS_ONLY"},
         }
 
-    def test_only_retention_and_window_ends_expire_items(self, stack: Stack) -> None:
+    def test_only_retention_window_ends_and_marks_of_deletions_expire_items(
+        self, stack: Stack
+    ) -> None:
         expiring = {
             name: table.properties["TimeToLiveSpecification"]
             for name, table in stack.of(TABLE).items()
@@ -169,6 +181,7 @@ class TestTables:
         assert expiring == {
             "Tables/Profiles": {"AttributeName": "retain_until", "Enabled": True},
             "Tables/RetryWindows": {"AttributeName": "expires_at", "Enabled": True},
+            "Tables/Ledger": {"AttributeName": "expires_at", "Enabled": True},
         }
 
     def test_streams_carry_what_the_ledger_needs(self, stack: Stack) -> None:
@@ -323,23 +336,26 @@ class TestSweep:
 
 class TestLedger:
     @pytest.mark.parametrize(
-        ("stream", "table", "pattern"),
+        ("stream", "table", "patterns"),
         [
             (
                 "Ledger/Profiles",
                 "Tables/Profiles",
-                {"dynamodb": {"NewImage": {"outbox": {"B": [{"exists": True}]}}}},
+                [
+                    {"dynamodb": {"NewImage": {"outbox": {"B": [{"exists": True}]}}}},
+                    {"dynamodb": {"NewImage": {"deleted_at": {"N": [{"exists": True}]}}}},
+                ],
             ),
-            ("Ledger/RetryWindows", "Tables/RetryWindows", {"eventName": ["REMOVE"]}),
+            ("Ledger/RetryWindows", "Tables/RetryWindows", [{"eventName": ["REMOVE"]}]),
         ],
     )
-    def test_hears_only_of_outboxes_and_removed_windows(
-        self, stack: Stack, stream: str, table: str, pattern: object
+    def test_hears_only_of_outboxes_tombstones_and_removed_windows(
+        self, stack: Stack, stream: str, table: str, patterns: list[object]
     ) -> None:
         mapping = stack.get(MAPPING, stream)
         assert stack.show(mapping["EventSourceArn"]) == f"{table}.StreamArn"
-        (rule,) = mapping["FilterCriteria"]["Filters"]
-        assert json.loads(rule["Pattern"]) == pattern
+        rules = mapping["FilterCriteria"]["Filters"]
+        assert [json.loads(rule["Pattern"]) for rule in rules] == patterns
         assert stack.show(mapping["FunctionName"]) == "Ledger/Live:live"
 
     def test_there_are_no_other_streams(self, stack: Stack) -> None:
@@ -384,8 +400,8 @@ class TestApi:
     @pytest.mark.parametrize(
         ("function", "expected"),
         [
-            ("Track", {f"POST {path}" for path in PATHS}),
-            ("Admin", {f"{method} {path}" for method, path in ROUTES}),
+            ("Track", {f"{method} {path}" for method, path in PUBLIC}),
+            ("Admin", {f"{method} {path}" for method, path in ADMIN}),
         ],
     )
     def test_routes_reach_their_function_s_alias(
@@ -412,13 +428,13 @@ class TestApi:
             key for key in signed if " /v1/admin" in key
         }
         assert {kind for key, kind in signed.items() if " /v1/admin" not in key} == {"NONE"}
-        assert len(signed) == len(PATHS) + len(ROUTES)
+        assert len(signed) == len(PUBLIC) + len(ADMIN)
 
     @pytest.mark.parametrize(
         ("function", "expected"),
         [
-            ("Track", {f"Api/Http/*/*{path}" for path in PATHS}),
-            ("Admin", {f"Api/Http/*/*{path}" for _, path in ROUTES}),
+            ("Track", {f"Api/Http/*/*{path}" for _, path in PUBLIC}),
+            ("Admin", {f"Api/Http/*/*{path}" for _, path in ADMIN}),
         ],
     )
     def test_only_the_gateway_may_invoke_and_only_by_these_paths(
@@ -431,6 +447,21 @@ class TestApi:
         ]
         assert {each["Principal"] for each in permissions} == {"apigateway.amazonaws.com"}
         assert {stack.show(each["SourceArn"]).split(":")[-1] for each in permissions} == expected
+
+    def test_no_other_site_s_page_may_call_unless_a_stage_names_it(
+        self, stack: Stack, deployment: Deployment
+    ) -> None:
+        (api,) = stack.of("AWS::ApiGatewayV2::Api").values()
+        assert "CorsConfiguration" not in api.properties
+        origins = "https://app.example.com,http://localhost:3000"
+        (opened,) = deployment("dev", allowOrigins=origins).of("AWS::ApiGatewayV2::Api").values()
+        assert opened.properties["CorsConfiguration"] == {
+            "AllowOrigins": ["https://app.example.com", "http://localhost:3000"],
+            "AllowMethods": ["GET", "POST", "OPTIONS"],
+            "AllowHeaders": ["authorization", "content-type", "x-softask-token"],
+            "ExposeHeaders": ["retry-after"],
+            "MaxAge": 86_400,
+        }
 
     @pytest.mark.parametrize(("stage", "rate", "burst"), [("dev", 50, 100), ("prod", 1000, 2000)])
     def test_row_50_the_stage_throttles(

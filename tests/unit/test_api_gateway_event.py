@@ -158,9 +158,34 @@ def test_a_path_s_parameters_come_decoded_beside_the_route_that_was_matched(
 
 
 @pytest.mark.parametrize(
+    ("path", "key"),
+    [("dev-write-key", "dev-write-key"), ("a%20b", "a b"), ("%7BwriteKey%7D", "{writeKey}")],
+)
+def test_the_settings_route_names_the_write_key(path: str, key: str) -> None:
+    made = event(method="GET", path=f"/v1/projects/{path}/settings", body=b"")
+    assert made["routeKey"] == "GET /v1/projects/{writeKey}/settings"
+    assert made["pathParameters"] == {"writeKey": key}
+
+
+def test_the_public_routes_are_not_the_admin_s() -> None:
+    public = [("POST", "/v1/t"), ("GET", "/v1/projects/k/settings"), ("GET", "/openapi.json")]
+    for method, path in public:
+        found = gateway.match(request(method=method, path=path))
+        assert found
+        assert not found.is_admin
+    admin = gateway.match(request(method="GET", path="/v1/admin/settings"))
+    assert admin
+    assert admin.is_admin
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [
         ("GET", "/v1/track"),
+        ("POST", "/openapi.json"),
+        ("POST", "/v1/projects/k/settings"),
+        ("GET", "/v1/projects//settings"),
+        ("OPTIONS", "/v1/track"),
         ("POST", "/v1/track/"),
         ("GET", "/v1/admin/campaigns/"),
         ("GET", "/v1/admin/campaigns/a/b"),
