@@ -288,6 +288,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class OpenDeeplink(msgspec.Struct, frozen=True, kw_only=True):
     """The offer, as the device receives it.
 
+    user_id: the id that the answered message came under; of an anonymous one that became a user,
+    still its own, since an answer tells nobody whom it became.
     on_approve: the permission's route; None for a popup that asks for no permission.
     show_after: milliseconds that are left of the wait before it is shown.
     test: for a test user, and kept out of every figure.

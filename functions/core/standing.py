@@ -80,7 +80,7 @@ def open_deeplink(
         offer_id=offer.id,
         attempt=offer.attempt,
         arm=offer.arm,
-        user_id=profile.user.id,
+        user_id=message.user.id,
         deeplink=with_offer(campaign.link_for(device.platform), offer),
         content=filled(content, profile.attributes if message.verified else None),
         on_approve=_on_approve(campaign, profile, message),

@@ -180,9 +180,18 @@ def test_late_messages_of_the_anonymous_id_are_the_users(app: App) -> None:
 
 def test_an_id_that_was_never_heard_of_belongs_to_whom_it_logged_in_as(app: App) -> None:
     log_in(app)
-    offer = offer_to(app)
-    assert offer["userId"] == "u1"
+    offer_to(app)
     assert app.profile().events["ValueMomentReached"].count == 1
+
+
+def test_row_41_no_answer_tells_whom_an_anonymous_id_became(app: App) -> None:
+    log_in(app)
+    offer = offer_to(app)
+    assert offer["userId"] == "a1"
+    asked = {"anonymousId": "a1", "context": {"device": {"id": "d1"}}}
+    [again] = app.post("/v1/actions", asked)["actions"]
+    [checked] = app.post("/v1/actions", {**asked, "offerId": offer["offerId"]})["actions"]
+    assert again == checked == offer
 
 
 def test_a_replay_from_before_the_login_counts_nothing_twice(app: App) -> None:
