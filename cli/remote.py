@@ -1,7 +1,7 @@
 """The admin API over HTTP: signed with AWS credentials, or plain to a server on this machine."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -105,10 +105,11 @@ class Remote(AbstractContextManager["Remote"]):
 
     def get(self, path: str, **query: str | int | None) -> Json:
         """Reads; what of the query is None is left out."""
-        said = {name: value for name, value in query.items() if value is not None}
-        # A space is `%20` in what is signed, never `+`.
-        tail = f"?{urlencode(said, quote_via=quote, safe='')}" if said else ""
-        return self._send("GET", path + tail)
+        return self._send("GET", path + _tail(query))
+
+    def delete(self, path: str, **query: str | int | None) -> Json:
+        """Deletes; the query as for `get`."""
+        return self._send("DELETE", path + _tail(query))
 
     def put(self, path: str, body: Json) -> Json:
         """Replaces."""
@@ -134,6 +135,12 @@ class Remote(AbstractContextManager["Remote"]):
 def path_of(*steps: str | int) -> str:
     """`/v1/admin/…` with each step encoded, so that a user's id may hold any character."""
     return "/v1/admin/" + "/".join(quote(str(step), safe="") for step in steps)
+
+
+def _tail(query: Mapping[str, str | int | None]) -> str:
+    said = {name: value for name, value in query.items() if value is not None}
+    # A space is `%20` in what is signed, never `+`.
+    return f"?{urlencode(said, quote_via=quote, safe='')}" if said else ""
 
 
 def _encoded(body: Json) -> Json:

@@ -88,7 +88,12 @@ def trimmed(console: Console) -> Iterator[None]:
 
 def put_json(answer: Json) -> None:
     """The server's answer as it came, indented."""
-    Console().file.write(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode() + "\n")
+    Console().file.write(indented(answer))
+
+
+def indented(answer: Json) -> str:
+    """The answer as a JSON file."""
+    return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode() + "\n"
 
 
 def put_diff(lines: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from infra.track import profile_environment
 
 
 class Admin(Function):
-    """Lambda `admin`: publishes, pauses and explains campaigns, and moves users in.
+    """Lambda `admin`: publishes, pauses and explains campaigns; moves users in, and out.
 
     Who may call it is the API's business (IAM); what it may do is written here.
     """
@@ -32,13 +32,23 @@ class Admin(Function):
             code=code,
             handler="functions.admin.handler.handler",
             description="Softask: operates live campaigns, for signed callers",
-            environment=profile_environment(stage, tables),
+            environment={
+                **profile_environment(stage, tables),
+                "SOFTASK_LEDGER_TABLE": tables.ledger.table_name,
+            },
             # An import gives up after 20 s; API Gateway would after 30.
             timeout=Duration.seconds(29),
         )
         # A transaction is authorised through the actions it is made of.
         self.allow(["dynamodb:GetItem", "dynamodb:PutItem"], tables.profiles.table_arn)
-        self.allow(["dynamodb:PutItem", "dynamodb:DeleteItem"], tables.windows.table_arn)
+        self.allow(
+            ["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"],
+            tables.windows.table_arn,
+        )
+        self.allow(
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:BatchWriteItem"],
+            tables.ledger.table_arn,
+        )
         self.allow(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
             tables.campaigns.table_arn,

@@ -16,6 +16,9 @@ from infra.tables import Tables
 _HAS_OUTBOX = {
     "dynamodb": {"NewImage": {"outbox": {"B": lambda_.FilterRule.exists()}}},
 }
+_IS_TOMBSTONE = {
+    "dynamodb": {"NewImage": {"deleted_at": {"N": lambda_.FilterRule.exists()}}},
+}
 _REMOVED = {"eventName": lambda_.FilterRule.is_equal("REMOVE")}
 
 _READ_STREAM = [
@@ -41,7 +44,7 @@ class _WholeRecords:
 
 
 class Ledger(Function):
-    """Lambda `ledger`, fed with the outboxes of profiles and the removals of retry windows.
+    """Lambda `ledger`, fed with profiles' outboxes and tombstones, and with retry windows' ends.
 
     A record that fails is retried, its batch bisected around it, and at last kept whole in S3
     for 30 days, while the rest of its shard proceeds. The records of one item stay in order.
@@ -69,9 +72,15 @@ class Ledger(Function):
             },
             timeout=Duration.minutes(1),
         )
-        self.allow(["dynamodb:PutItem"], tables.ledger.table_arn)
+        # A fact is put beside a check of the mark that deletes its user.
+        self.allow(["dynamodb:PutItem", "dynamodb:ConditionCheckItem"], tables.ledger.table_arn)
+        # A tombstone deletes what its user's mark names.
+        self.allow(
+            ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchWriteItem"],
+            tables.ledger.table_arn,
+        )
         self._failures = self._failed_records(keep=stage.keep_data)
-        self._read("Profiles", tables.profiles, _HAS_OUTBOX)
+        self._read("Profiles", tables.profiles, _HAS_OUTBOX, _IS_TOMBSTONE)
         self._read("RetryWindows", tables.windows, _REMOVED)
 
     def _failed_records(self, *, keep: bool) -> s3.Bucket:
@@ -95,7 +104,8 @@ class Ledger(Function):
         self.allow(["s3:ListBucket"], bucket.bucket_arn)
         return bucket
 
-    def _read(self, construct_id: str, table: dynamodb.TableV2, pattern: dict[str, Any]) -> None:
+    def _read(self, construct_id: str, table: dynamodb.TableV2, *patterns: dict[str, Any]) -> None:
+        """Delivers the records that one of the patterns matches."""
         stream = table.table_stream_arn
         if stream is None:
             raise ValueError(f"table {construct_id} has no stream")
@@ -105,7 +115,7 @@ class Ledger(Function):
             construct_id,
             target=self.alias,
             event_source_arn=stream,
-            filters=[lambda_.FilterCriteria.filter(pattern)],
+            filters=[lambda_.FilterCriteria.filter(pattern) for pattern in patterns],
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
             batch_size=100,
             max_batching_window=Duration.seconds(1),

@@ -41,7 +41,12 @@ class Tables(Construct):
         self.campaigns = self._table(
             "Campaigns", "campaign", sort_key=_attribute("version", _NUMBER)
         )
-        self.ledger = self._table("Ledger", "user_key", sort_key=_attribute("fact_id", _TEXT))
+        self.ledger = self._table(
+            "Ledger",
+            "user_key",
+            sort_key=_attribute("fact_id", _TEXT),
+            time_to_live="expires_at",
+        )
 
     def _table(
         self,

@@ -50,6 +50,9 @@ class Track(Function):
             snap_start=stage.snap_start,
         )
         # A transaction is authorised through the actions it is made of.
-        self.allow(["dynamodb:GetItem", "dynamodb:PutItem"], tables.profiles.table_arn)
+        self.allow(
+            ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"],
+            tables.profiles.table_arn,
+        )
         self.allow(["dynamodb:PutItem", "dynamodb:DeleteItem"], tables.windows.table_arn)
         self.allow(["dynamodb:GetItem"], tables.campaigns.table_arn)

@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from cli.dev import engines, terminal, views
+from cli.dev import engines, terminal
 from cli.dev.clock import DevClock, read_move
 from cli.dev.engines import Engine
 from cli.dev.environment import WRITE_KEY_HASH
@@ -20,6 +20,7 @@ from cli.dev.gate import Gate
 from functions.admin.api import AdminApi
 from functions.admin.imports import Importer
 from functions.admin.service import Operator
+from functions.admin.users import Eraser, export
 from functions.core.campaign import Package
 from functions.core.model import MINUTE, User
 from functions.ledger import handler as ledger
@@ -108,9 +109,10 @@ class Backend:
         return swept
 
     def state_of(self, user: User) -> dict[str, Any]:
-        """See `cli.dev.views`."""
+        """What the admin route exports, without what stands around it."""
         with self._gate.together():
-            return views.state_of(user, self.clock())
+            held = msgspec.to_builtins(export(user, None, self.clock()))
+        return {name: held[name] for name in ("profile", "windows", "facts")}
 
     def move_clock(self, move: Any) -> None:
         """As `cli.dev.clock.read_move` reads it, once every call that began before has ended."""
@@ -135,7 +137,7 @@ class Backend:
 
     def _environment(self) -> PublicApi:
         return PublicApi(
-            tracker=Tracker(pause=time.sleep, jitter=random.random),
+            tracker=Tracker(time.sleep, random.random, time.monotonic),
             live=LiveCampaigns(self._package, (WRITE_KEY_HASH,)),
             clock=self.clock,
             logger=self._loggers["track"],
@@ -148,6 +150,7 @@ class Backend:
         return AdminApi(
             operator=Operator(self._package, (WRITE_KEY_HASH,), retry),
             importer=Importer(retry.pause, retry.jitter),
+            eraser=Eraser(retry),
             clock=self.clock,
             logger=self._loggers["admin"],
             salt=connection.ENVIRONMENT.salt,

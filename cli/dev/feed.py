@@ -18,8 +18,9 @@ MOST_DELIVERIES = 10
 Ledger = Callable[[dict[str, Any], LambdaContext], Mapping[str, Any]]
 
 
-def _has_outbox(record: Record) -> bool:
-    return "B" in record["dynamodb"].get("NewImage", {}).get("outbox", {})
+def _has_outbox_or_is_tombstone(record: Record) -> bool:
+    image = record["dynamodb"].get("NewImage", {})
+    return "B" in image.get("outbox", {}) or "N" in image.get("deleted_at", {})
 
 
 def _is_removal(record: Record) -> bool:
@@ -51,7 +52,7 @@ class Feed:
         self._engine = engine
         self._ledger = ledger
         self._clock = clock
-        self._filters = {profiles: _has_outbox, windows: _is_removal}
+        self._filters = {profiles: _has_outbox_or_is_tombstone, windows: _is_removal}
         self._one_at_a_time = Lock()
         self.forget()
 

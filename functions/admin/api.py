@@ -13,6 +13,7 @@ from functions.admin.imports import Importer
 from functions.admin.plans import State
 from functions.admin.routes import ROUTES
 from functions.admin.service import Done, Operator
+from functions.admin.users import Eraser, export
 from functions.answering import answering, body_of, no_such_route
 from functions.clock import Clock
 from functions.core import recent
@@ -20,7 +21,7 @@ from functions.core.model import Progress, User
 from functions.store import profiles
 from functions.store.campaigns import Change, Entry
 from functions.store.keys import user_key
-from functions.wire import admin, imports
+from functions.wire import admin, imports, users
 from functions.wire.admin import ExplainBody, PublishBody, ReasonBody, RollbackBody, SettingsBody
 from functions.wire.body import parse
 from functions.wire.messages import Json, read_object, read_user
@@ -40,6 +41,7 @@ class AdminApi:
         *,
         operator: Operator,
         importer: Importer,
+        eraser: Eraser,
         clock: Clock,
         logger: Logger,
         salt: str,
@@ -47,6 +49,7 @@ class AdminApi:
     ) -> None:
         self._operator = operator
         self._importer = importer
+        self._eraser = eraser
         self._clock = clock
         self._logger = logger
         self._salt = salt
@@ -77,6 +80,8 @@ class AdminApi:
             ("POST", f"{campaign}/test"): self._test,
             ("GET", "/v1/admin/settings"): self._settings,
             ("PUT", "/v1/admin/settings"): self._change_settings,
+            ("GET", "/v1/admin/users/{id}"): self._export,
+            ("DELETE", "/v1/admin/users/{id}"): self._delete,
             ("GET", "/v1/admin/users/{id}/decisions"): self._decisions,
             ("POST", "/v1/admin/users/import"): self._import,
         }
@@ -178,8 +183,7 @@ class AdminApi:
         body = admin.read(data, admin.TestBody)
         user, now = read_user(data), self._clock()
         self._operator.check_test_user(user)
-        if body.skip_waits:
-            self._operator.skip_waits(self._id(), user, now)
+        if body.skip_waits and self._operator.skip_waits(self._id(), user, now):
             self._logger.info(
                 "waits_skipped",
                 extra={"by": self._by(), "campaign": self._id(), "user_key": self._hashed(user)},
@@ -196,8 +200,18 @@ class AdminApi:
         explained = admin.write_explanation(found.explanation, user, is_known=found.is_known)
         return explained, progress
 
+    def _export(self) -> users.UserAnswer:
+        return export(self._user(), users.read_place(self._query()), self._clock())
+
+    def _delete(self) -> users.UserDeletedAnswer:
+        answer = self._eraser.delete(self._user(), self._clock())
+        counts = msgspec.structs.asdict(answer.deleted)
+        extra = {"by": self._by(), "user_key": answer.user_key, **counts}
+        self._logger.info("user_deleted", extra=extra)
+        return answer
+
     def _decisions(self) -> admin.DecisionsAnswer:
-        user = admin.read_path_user(self._id(), self._query())
+        user = self._user()
         profile = profiles.load(user, self._clock()).profile
         decisions = admin.write_decisions(recent.entries(profile.recent))
         return admin.DecisionsAnswer(user_id=user.id, decisions=decisions)
@@ -235,6 +249,9 @@ class AdminApi:
 
     def _id(self) -> str:
         return str(self._event["pathParameters"]["id"])
+
+    def _user(self) -> User:
+        return admin.read_path_user(self._id(), self._query())
 
     def _query(self) -> Mapping[str, str]:
         return self._event.get("queryStringParameters") or {}

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.admin.api import AdminApi
 from functions.admin.imports import Importer
 from functions.admin.service import Operator
+from functions.admin.users import Eraser
 from functions.clock import wall_clock
 from functions.core.campaign import Package
 from functions.environment import read_environment
@@ -24,13 +25,15 @@ PACKAGED = Path(__file__).parents[1] / "campaigns.json"
 
 _environment = read_environment()
 _logger = Logger(service="admin", serialize_stacktrace=False)
+_retry = Retry(time.sleep, random.random)
 _api = AdminApi(
     operator=Operator(
         msgspec.json.decode(PACKAGED.read_bytes(), type=Package),
         _environment.write_key_hashes,
-        Retry(time.sleep, random.random),
+        _retry,
     ),
     importer=Importer(time.sleep, random.random),
+    eraser=Eraser(_retry),
     clock=wall_clock,
     logger=_logger,
     salt=_environment.salt,

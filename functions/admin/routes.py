@@ -12,6 +12,8 @@ ROUTES: tuple[tuple[str, str], ...] = (
     ("POST", "/v1/admin/campaigns/{id}/test"),
     ("GET", "/v1/admin/settings"),
     ("PUT", "/v1/admin/settings"),
+    ("GET", "/v1/admin/users/{id}"),
+    ("DELETE", "/v1/admin/users/{id}"),
     ("GET", "/v1/admin/users/{id}/decisions"),
     ("POST", "/v1/admin/users/import"),
 )

@@ -159,21 +159,24 @@ class Operator:
         if not asked.device:
             asked = replace(asked, device=devices.usual(profile))
         explanation = explain.explain(profile, campaign, asked, compiled.campaigns, now)
-        return Explained(explanation, profile, stored.version is not None)
+        return Explained(explanation, profile, stored.is_known)
 
-    def skip_waits(self, campaign: str, user: User, now: int) -> None:
-        """The test user's next ask waits for nothing. Raises `NotFound`."""
+    def skip_waits(self, campaign: str, user: User, now: int) -> bool:
+        """The test user's next ask waits for nothing; False of a deleted one. Raises `NotFound`."""
         compiled = self._compiled(now)
         _seen(campaign, user, compiled)
         campaigns = compiled.campaigns
 
-        def mark() -> None:
+        def mark() -> bool:
             stored = profiles.load(user, now)
+            if stored.is_deleted:
+                return False
             profile = testing.skip_waits(stored.profile, campaign, campaigns)
             if profile != stored.profile:
                 profiles.save(stored, profile, (), campaigns.retention)
+            return True
 
-        self._retry.until_written(mark)
+        return self._retry.until_written(mark)
 
     def check_test_user(self, user: User) -> None:
         """Raises `NotATestUser`."""

@@ -1,5 +1,7 @@
 """The Lambda entry point of both streams."""
 
+import random
+import time
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -13,8 +15,10 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.ledger.service import record_facts
+from functions.store.retry import Retry
 
 _logger = Logger(service="ledger", serialize_stacktrace=False)
+_retry = Retry(time.sleep, random.random)
 _processor = BatchProcessor(
     event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False
 )
@@ -22,7 +26,7 @@ _processor = BatchProcessor(
 
 def _process(record: DynamoDBRecord) -> int:
     try:
-        return record_facts(record.raw_event)
+        return record_facts(record.raw_event, _retry)
     except Exception:
         _logger.exception("record_failed", extra={"event_id": record.event_id})
         raise

@@ -2,25 +2,35 @@
 
 import base64
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from functions.core.model import SECOND, Fact, FactKind
 from functions.store import ledger
+from functions.store.ledger import Recorded
+from functions.store.retry import Retry
 
 _OUTBOX = msgspec.json.Decoder(tuple[Fact, ...])
 
 
-def record_facts(record: Mapping[str, Any]) -> int:
+def record_facts(record: Mapping[str, Any], retry: Retry) -> int:
     """Writes what the record tells, and returns how many of its facts were new.
 
-    `record` is one element of a stream event's `Records`, in DynamoDB's JSON. Raises what the
-    store raises: the record is then delivered again.
+    A tombstone tells that the user's facts go. `record` is one element of a stream event's
+    `Records`, in DynamoDB's JSON. Raises what the store raises: the record is then delivered again.
     """
     change = record["dynamodb"]
     key = change["Keys"]["user_key"]["S"]
-    return sum(ledger.record(key, fact) for fact in _facts(record["eventName"], change))
+    if "deleted_at" in change.get("NewImage", {}):
+        ledger.forget(key)
+        return 0
+    recorded = [
+        retry.until_written(partial(ledger.record, key, fact))
+        for fact in _facts(record["eventName"], change)
+    ]
+    return recorded.count(Recorded.NEW)
 
 
 def _facts(event_name: str, change: Mapping[str, Any]) -> Iterator[Fact]:

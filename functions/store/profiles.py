@@ -59,6 +59,7 @@ class Stored:
     """A profile as it was read: `version` is None before its first write.
 
     Of an item without a body the profile is a new one, and tells nothing of who it was.
+    is_known: whether a profile is stored.
     became: the key of the user that this anonymous id is part of; empty for none.
     is_deleted: the tombstone is younger than `TOMBSTONE_KEPT`; nothing may be written.
     """
@@ -68,13 +69,9 @@ class Stored:
     version: int | None = None
     schema_version: int = SCHEMA_VERSION
     surplus: codec.Surplus = field(default_factory=dict)
+    is_known: bool = False
     became: str = ""
     is_deleted: bool = False
-
-    @property
-    def is_known(self) -> bool:
-        """Whether anything is stored of that user."""
-        return self.version is not None and not self.is_deleted
 
 
 def key_of(user: User) -> str:
@@ -208,7 +205,7 @@ def _stored(key: str, item: ProfileItem | None, user: User, now: int) -> Stored:
     version, schema_version = int(item.version), int(item.schema_version)
     if item.body is not None:
         profile, surplus = codec.decode(item.body)
-        return Stored(key, profile, version, schema_version, surplus)
+        return Stored(key, profile, version, schema_version, surplus, is_known=True)
     deleted_at = item.deleted_at
     return Stored(
         key,

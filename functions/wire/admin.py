@@ -13,8 +13,9 @@ from functions.core.model import Message, User
 from functions.core.moments import format_time, parse_time
 from functions.core.parsing import parse as parse_strictly
 from functions.core.recent import Entry
+from functions.wire.calls import MAX_ID
 from functions.wire.errors import InvalidRequest, WireError
-from functions.wire.messages import MAX_ID, Json, read_message, read_object
+from functions.wire.messages import Json, read_message, read_object
 
 MAX_BODY = 1024 * 1024
 """Bytes of an admin body, decoded."""

@@ -7,7 +7,7 @@ import msgspec
 
 from functions.core.known import Known
 from functions.core.model import PushStatus
-from functions.core.moments import parse_moment
+from functions.core.moments import format_time, parse_moment
 from functions.core.parsing import nearest
 from functions.core.permission import is_status, read_status
 from functions.wire.errors import ErrorBody, InvalidRequest, TooLarge, WireError
@@ -20,6 +20,13 @@ _ROW = ("userId", "anonymousId", "pushPermissionStatus", "declinedAt", "lastShow
 
 Row = Known | WireError
 """A row as it was read, or what is wrong with it."""
+
+
+class UserDeleted(WireError):
+    """The user was deleted: what another system still knows of them stays out, too."""
+
+    status = 409
+    code = "user_deleted"
 
 
 class ImportResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -56,6 +63,11 @@ def read_rows(body: Any) -> tuple[Row, ...]:
 def rejected(row: int, error: WireError) -> ImportResult:
     """A row that was not taken, with its place in the body."""
     return ImportResult(row=row, status="rejected", error=error.within(f"users[{row}]").body)
+
+
+def user_deleted(until: int) -> UserDeleted:
+    """The error of a row of a user whose tombstone stands until then."""
+    return UserDeleted(f"The user was deleted; rows are taken from {format_time(until)} on.")
 
 
 def _read_row(row: Any, at: int | None) -> Row:

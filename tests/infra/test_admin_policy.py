@@ -1,6 +1,11 @@
-"""The admin function's role: each right is used by some route, and no route needs another."""
+"""The admin function's role: each right is used by some route, and no route needs another.
+
+And the ledger's, by the kinds of records that it takes.
+"""
 
 import json
+from base64 import b64encode
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -9,6 +14,11 @@ import pytest
 from cli.local_tables import NAMES
 from functions.admin.routes import ROUTES
 from functions.core.campaign import Package
+from functions.core.model import Fact, FactKind, User
+from functions.ledger.handler import handler
+from functions.store import ledger
+from functions.store.ledger import Deletion
+from functions.store.profiles import key_of
 from tests.infra.conftest import Stack
 from tests.integration import conftest as integration
 from tests.integration.conftest import Admin, Database, Json
@@ -20,6 +30,8 @@ pytestmark = pytest.mark.xdist_group("template")
 
 ID = "push-softask"
 NOW = "2026-11-21T10:00:00Z"
+KEY = key_of(User("user", "u1"))
+FACT = Fact(id="of_1:shown", kind=FactKind.SHOWN, at=1)
 
 Right = tuple[str, str]
 
@@ -28,6 +40,8 @@ def rights_of(request: Any) -> set[Right]:
     """What IAM asks of one call: a transaction is authorised through its parts."""
     operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
     body = json.loads(request.body)
+    if "RequestItems" in body:
+        return {(f"dynamodb:{operation}", table) for table in body["RequestItems"]}
     parts = [part for item in body.get("TransactItems", ()) for part in item.items()]
     if not parts:
         return {(f"dynamodb:{operation}", body["TableName"])}
@@ -74,18 +88,55 @@ def call_every_route(admin: Admin, package: Package) -> set[tuple[str, str]]:
     for row in ({"declinedAt": NOW}, {"pushPermissionStatus": "granted"}):
         call("POST", "/users/import", {"users": [{"userId": "u1", **row}]})
     call("GET", "/users/{id}/decisions", id_="u1")
+    call("GET", "/users/{id}", id_="u1")
+    # By now a window is gone, and another has come, and there is a fact.
+    call("POST", "/users/import", {"users": [{"userId": "u2", "declinedAt": NOW}]})
+    for user in ("u1", "u2"):
+        call("DELETE", "/users/{id}", id_=user)
     return called
+
+
+def allowed_to(stack: Stack, function: str) -> set[Right]:
+    """What the function's role lets it do to tables, by their local names."""
+    name = f"{function}/Function"
+    environment = stack.get("AWS::Lambda::Function", name)["Environment"]["Variables"]
+    tables = {
+        f"{stack.show(environment[variable])}.Arn": table
+        for variable, table in NAMES.items()
+        if variable in environment
+    }
+    return {
+        (action, tables.get(resource, resource))
+        for action, resource in stack.allowed(f"{function}/Role")
+        if action.startswith("dynamodb:") and "Stream" not in resource
+    }
 
 
 def test_the_role_allows_what_the_routes_do_and_no_more(
     dev: Stack, admin: Admin, package: Package, used: set[Right]
 ) -> None:
+    ledger.record(KEY, FACT)
+    used.clear()
     assert call_every_route(admin, package) == set(ROUTES)
-    environment = dev.get("AWS::Lambda::Function", "Admin/Function")["Environment"]["Variables"]
-    resources = {
-        table: f"{dev.show(environment[variable])}.Arn"
-        for variable, table in NAMES.items()
-        if variable in environment
-    }
-    allowed = {right for right in dev.allowed("Admin/Role") if right[0].startswith("dynamodb:")}
-    assert {(action, resources[table]) for action, table in used} == allowed
+    assert used == allowed_to(dev, "Admin")
+
+
+def test_the_ledger_s_role_allows_what_its_records_need_and_no_more(
+    dev: Stack, used: set[Right]
+) -> None:
+    deliver({"outbox": {"B": b64encode(msgspec.json.encode([FACT])).decode()}})
+    by_an_outbox = set(used)
+    ledger.mark(KEY, Deletion(at=2, until=3)).save()
+    used.clear()
+    deliver({"deleted_at": {"N": "2"}})
+    assert by_an_outbox | used == allowed_to(dev, "Ledger")
+
+
+def deliver(image: Json) -> None:
+    """A record of the profiles' stream."""
+    change = {"Keys": {"user_key": {"S": KEY}}, "NewImage": image, "SequenceNumber": "1"}
+    record = {"eventSource": "aws:dynamodb", "eventName": "MODIFY", "dynamodb": change}
+    context: Any = SimpleNamespace(
+        function_name="", memory_limit_in_mb=0, invoked_function_arn="", aws_request_id=""
+    )
+    assert handler({"Records": [record]}, context) == {"batchItemFailures": []}

@@ -11,13 +11,16 @@ import msgspec
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from cli.dev.feed import Feed
 from cli.local_tables import NAMES
 from functions.core.model import Fact, FactKind
-from functions.ledger.handler import handler
+from functions.ledger import handler as entry
 from functions.store import ledger
+from functions.store.ledger import Recorded
+from functions.store.retry import Retry
 from functions.sweep.service import Sweeper
 from tests.engine.local import why_not
-from tests.integration.conftest import DAY, START, App, Database, Json, items
+from tests.integration.conftest import DAY, START, Admin, App, Database, Json, items
 
 DUE = START + 14 * DAY
 
@@ -46,7 +49,7 @@ def _encoded(value: Any) -> Any:
 
 def deliver(records: list[Json]) -> list[Json]:
     context: Any = Context()
-    failures: list[Any] = handler({"Records": records}, context)["batchItemFailures"]
+    failures: list[Any] = entry.handler({"Records": records}, context)["batchItemFailures"]
     return failures
 
 
@@ -158,7 +161,46 @@ def test_a_permission_change_is_a_fact_of_the_campaign_that_led_to_it(app: App) 
 @pytest.mark.usefixtures("database")
 def test_a_fact_without_a_campaign_leaves_its_fields_out() -> None:
     fact = Fact(id="x", kind=FactKind.GRANTED, at=1)
-    assert ledger.record("key", fact)
-    assert not ledger.record("key", fact)
+    assert ledger.record("key", fact) is Recorded.NEW
+    assert ledger.record("key", fact) is Recorded.KNOWN
     [item] = boto3.client("dynamodb").scan(TableName=NAMES["SOFTASK_LEDGER_TABLE"])["Items"]
     assert set(item) == {"user_key", "fact_id", "kind", "at"}
+
+
+def test_row_22_a_conflict_while_recording_is_tried_again(
+    app: App, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(entry, "_retry", Retry(pauses.append, lambda: 1.0))
+    app.value_moment()
+    reasons = ["TransactionConflict", "None"]
+    database.refuse("TransactWriteItems", "TransactionCanceledException", reasons)
+    assert deliver(stream("SOFTASK_PROFILES_TABLE", app.now)) == []
+    assert len(pauses) == 3
+    assert kinds() == ["exposed", "offered"]
+
+
+def test_the_dev_server_delivers_tombstones_as_the_stack_does(app: App, admin: Admin) -> None:
+    app.value_moment()
+    admin.call("DELETE", "/users/{id}", id="u1")
+    records = stream("SOFTASK_PROFILES_TABLE", app.now)
+    unheard = {"eventName": "MODIFY", "dynamodb": {"NewImage": {"became": {"S": "key"}}}}
+    delivered: list[Json] = []
+
+    class Streams:
+        def new_records(self, table: str) -> list[Json]:
+            return [*records, unheard] if table == "profiles" else []
+
+    def take(event: Json, _context: object) -> Json:
+        delivered.extend(event["Records"])
+        return {"batchItemFailures": []}
+
+    engine: Any = Streams()
+    Feed(engine, take, lambda: app.now, profiles="profiles", windows="windows").drain()
+    assert [set(record["dynamodb"]["NewImage"]) & WORTH for record in delivered] == [
+        {"outbox"},
+        {"deleted_at"},
+    ]
+
+
+WORTH = {"outbox", "deleted_at"}
