@@ -16,7 +16,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 unexport AWS_PROFILE AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test lint format synth engine clients sdks prove bench lock clean
+.PHONY: help dev demo test lint format synth engine clients sdks fuzz prove bench lock clean
 
 help: ## What there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -55,15 +55,23 @@ sdks: $(READY) ## Segment's and RudderStack's own server SDKs against a dev serv
 	$(BIN)/python -m tests.sdks.install
 	$(BIN)/python -m pytest tests/sdks --no-cov -rs
 
+fuzz: $(READY) ## Schemathesis: no answer of the dev server that the OpenAPI document does not tell of
+	@test -x build/fuzz/bin/python || $(PYTHON) -m venv build/fuzz
+	$(BIN)/uv pip sync --quiet --python build/fuzz/bin/python --require-hashes requirements/fuzz.txt
+	$(BIN)/python -m tests.fuzz
+
 prove: $(READY) engine ## The deep runs: 10,000 random lives and campaigns, and the engine's tests
 	$(BIN)/python -m pytest tests/unit/core/test_machine.py tests/unit/core/test_adversarial.py \
-	  tests/unit/core/test_engine_properties.py --no-cov --hypothesis-profile=prove
+	  tests/unit/core/test_engine_properties.py tests/unit/core/test_merge_properties.py \
+	  tests/unit/core/test_merge_confluence.py tests/unit/core/test_merge_machine.py \
+	  --no-cov --hypothesis-profile=prove
 
 bench: $(READY) ## Ratios, each measured in one run: audiences beside other engines, and the backtest
 	@test -x build/bench/bin/python || $(PYTHON) -m venv build/bench
 	$(BIN)/uv pip sync --quiet --python build/bench/bin/python --require-hashes requirements/bench.txt
 	build/bench/bin/python -m benchmarks.audience
 	$(BIN)/python -m benchmarks.backtest
+	$(BIN)/python -m benchmarks.batch
 
 lock: $(READY) ## Resolves the dependencies anew into the hashed lock files
 	$(BIN)/uv pip compile $(LOCKING) pyproject.toml -o requirements/runtime.txt
@@ -71,6 +79,7 @@ lock: $(READY) ## Resolves the dependencies anew into the hashed lock files
 	  -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCKING) --extra bench -c requirements/dev.txt pyproject.toml \
 	  -o requirements/bench.txt
+	$(BIN)/uv pip compile $(LOCKING) --group fuzz -o requirements/fuzz.txt
 	for sdk in segment-python segment-python-2.3.4 rudder-python; do \
 	  $(BIN)/uv pip compile $(LOCKING) requirements/sdks/$$sdk.in -o requirements/sdks/$$sdk.txt || exit 1; done
 	grep -A999 '^uv==' requirements/dev.txt | awk 'NR>1 && /^[a-z]/ {exit} {print}' \
@@ -80,7 +89,7 @@ LOCKING := --quiet --upgrade --universal --python-version 3.11 --generate-hashes
   --no-emit-index-url --no-header --no-annotate
 
 clean: ## Everything that can be made again
-	rm -rf $(VENV) cdk.out .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build
+	rm -rf $(VENV) cdk.out .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis build
 
 # pip installs uv, uv installs the rest: the same hashed lock file, in seconds.
 $(READY): $(LOCKS) pyproject.toml

@@ -95,7 +95,7 @@ def send(api: PublicApi, path: str, body: dict[str, Any]) -> None:
         "body": json.dumps({**body, "writeKey": environment.WRITE_KEY}),
         "isBase64Encoded": False,
     }
-    answer = api.resolver.resolve(event, None)  # type: ignore[arg-type] # not a Lambda
+    answer = api.resolve(event, None)  # type: ignore[arg-type] # not a Lambda
     if answer["statusCode"] != 200:
         raise SystemExit(f"{path} answered {answer['body']}")
 

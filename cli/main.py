@@ -1,6 +1,7 @@
 """The `softask` command."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +25,7 @@ from cli.commands import campaigns, explain, users
 from cli.commands import settings as settings_commands
 from cli.dev import environment, loopback, packages
 from cli.moving_in import command as moving_in
+from functions.track.routes import ORIGIN
 
 app = typer.Typer(
     name="softask",
@@ -48,6 +50,15 @@ CampaignFiles = Annotated[
         "--campaign",
         metavar="FILE",
         help="Serve this campaign instead of those in campaigns/; may be repeated.",
+    ),
+]
+
+Origins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-origin",
+        metavar="ORIGIN",
+        help="Let pages from there call, such as http://localhost:3000; may be repeated.",
     ),
 ]
 
@@ -86,6 +97,7 @@ def dev(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8080,
     dynamodb_endpoint: Endpoint = None,
     campaign: CampaignFiles = None,
+    allow_origin: Origins = None,
 ) -> None:
     """Serve the API on 127.0.0.1, with a clock that can be moved.
 
@@ -94,6 +106,8 @@ def dev(
     Example: softask dev --port 8080
     """
     _check_endpoint(dynamodb_endpoint)
+    origins = allow_origin or []
+    _check_origins(origins)
     try:
         package = packages.read(campaign or ())
         listening = loopback.listen(port)
@@ -110,7 +124,7 @@ def dev(
     ready = f"Softask is ready on {loopback.url_of(listening)}"
     try:
         with listening:
-            server.serve(listening, package, dynamodb_endpoint, lambda: _announce(ready))
+            server.serve(listening, package, dynamodb_endpoint, origins, lambda: _announce(ready))
     except (BotoCoreError, ClientError) as error:
         _fail(f"DynamoDB at {dynamodb_endpoint} does not answer: {error}", 1)
 
@@ -174,6 +188,17 @@ def reference() -> None:
     typer.echo(page(), nl=False)
 
 
+@app.command("openapi")
+def print_openapi() -> None:
+    """Print the OpenAPI document of every route, made from the code.
+
+    Example: softask openapi > docs/openapi.json
+    """
+    from cli.openapi import openapi  # noqa: PLC0415 - it reads both functions
+
+    typer.echo(openapi().decode(), nl=False)
+
+
 # What operators do with a running Softask.
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(settings_commands.app, name="settings")
@@ -214,6 +239,12 @@ def _check_endpoint(endpoint: str | None) -> None:
             environment.check_endpoint(endpoint)
     except environment.EndpointRefused as error:
         _fail(str(error), 2)
+
+
+def _check_origins(origins: list[str]) -> None:
+    for origin in origins:
+        if not re.search(ORIGIN, origin):
+            _fail(f"{origin} is no origin such as https://app.example.com, or * for all.", 2)
 
 
 def _announce(ready: str) -> None:

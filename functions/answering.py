@@ -30,15 +30,12 @@ class Public:
     max_age: int
 
 
-def answering(answer: Callable[..., Body | Public], logger: Logger) -> Callable[..., Response[str]]:
-    """Success is 200 with a body, a failure has a code, an unexpected one also a trace.
+def answering(answer: Callable[[], Body | Public], logger: Logger) -> Callable[[], Response[str]]:
+    """Success is 200 with a body, a failure has a code, an unexpected one also a trace."""
 
-    The parameters of the route's path are handed on.
-    """
-
-    def respond(**path: str) -> Response[str]:
+    def respond() -> Response[str]:
         try:
-            return _succeed(answer(**path))
+            return _succeed(answer())
         except WireError as error:
             return _respond(error.status, error.body)
         except Unavailable as error:

@@ -1,7 +1,8 @@
 """The one asset that all functions share, built by uv, without Docker.
 
-It holds `functions/`, the compiled campaigns and the runtime dependencies, and nothing that
-Lambda would load in vain: botocore's 440 services cost 16 MB and 20 ms at each cold start.
+It holds `functions/`, the compiled campaigns, the OpenAPI document and the runtime dependencies,
+and nothing that Lambda would load in vain: botocore's 440 services cost 16 MB and 20 ms at each
+cold start.
 """
 
 import os
@@ -16,6 +17,7 @@ from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
 from cli.campaigns import compile_folder
+from cli.openapi.document import compact
 from infra.stages import ROOT, Architecture
 
 LAMBDA_PYTHON = "3.13"
@@ -43,9 +45,10 @@ def build(out: Path, *, platform: str, python: str = LAMBDA_PYTHON) -> None:
     install(ROOT / "requirements" / "runtime.txt", out, platform=platform, python=python)
     _drop_what_lambda_never_reads(out)
     _prune_botocore(out / "botocore" / "data")
-    unwanted = shutil.ignore_patterns("__pycache__", "tests", "campaigns.json")
+    unwanted = shutil.ignore_patterns("__pycache__", "tests", "campaigns.json", "openapi.json")
     shutil.copytree(ROOT / "functions", out / "functions", ignore=unwanted)
     (out / "functions" / "campaigns.json").write_bytes(compile_folder(ROOT / "campaigns"))
+    (out / "functions" / "openapi.json").write_bytes(compact())
     if interpreter := find_python(python):
         _byte_compile(out, interpreter)
 
@@ -122,6 +125,8 @@ class _UvBundling:
 def _drop_what_lambda_never_reads(out: Path) -> None:
     for path in out.glob("*.dist-info"):
         shutil.rmtree(path)
+    for path in out.glob("aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*"):
+        path.unlink()
     shutil.rmtree(out / "bin", ignore_errors=True)
     (out / ".lock").unlink(missing_ok=True)
 

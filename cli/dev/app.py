@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from cli.dev import gateway, terminal
+from cli.dev import docs, gateway, terminal
 from cli.dev.backend import Backend, swept_body
 from cli.dev.environment import WRITE_KEY
 from functions.core.model import SECOND
@@ -38,6 +38,7 @@ Pause the campaign:          curl -s -X POST {pause}
 Two weeks later:             curl -s {origin}/_dev/clock -d '{{"advance": "14d"}}'
 Close the ended windows:     curl -s -X POST {origin}/_dev/sweep
 Forget everything:           curl -s -X POST {origin}/_dev/reset
+Every route, to try out:     {origin}/docs
 """
 
 DevRoute = Callable[[Request, bytes], Response]
@@ -55,6 +56,10 @@ class App:
             "POST /_dev/sweep": self._sweep,
             "POST /_dev/reset": self._reset,
             "GET /_dev/profile": self._profile,
+            "GET /docs": lambda *_: docs.page(),
+            "GET /docs/swagger-ui.js": lambda *_: docs.script(),
+            "GET /docs/swagger-ui.css": lambda *_: docs.style(),
+            "GET /openapi.json": lambda *_: docs.document(),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,10 +82,10 @@ class App:
         key, route = gateway.spell(request), gateway.match(request)
         if body is None:
             return gateway.too_large()
-        if route is not None:
-            return self._invoke(request, route, body)
         if key in self._dev:
             return _guarded(self._dev[key], request, body)
+        if route is not None:
+            return self._invoke(request, route, body)
         return gateway.not_found()
 
     def _invoke(self, request: Request, route: gateway.Route, body: bytes) -> Response:

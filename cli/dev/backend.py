@@ -84,7 +84,7 @@ class Backend:
         with self._gate.together():
             # One whose call raises is not used again.
             api = self._idle.pop() if self._idle else self._environment()
-            answered = api.resolver.resolve(event, Context("track", request_id))
+            answered = api.resolve(event, Context("track", request_id))
             self._idle.append(api)
             self._feed.drain()
         return answered

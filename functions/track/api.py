@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.answering import Body, Public, answering, body_of, no_such_route
 from functions.clock import Clock
@@ -48,11 +50,14 @@ _KINDS: Mapping[str, MessageKind] = {kind: kind for kind in CALLS}
 _QUIET = (Reason.UNCHANGED, Reason.DUPLICATE)
 """Messages that changed nothing are not worth a line."""
 
-Answer = Callable[..., Body | Public]
+Answer = Callable[[], Body | Public]
 
 
 class PublicApi:
     """The routes of the app's side. `salt` hashes the user ids in the log.
+
+    Routes go by the route that API Gateway matched and what it decoded of the path: Powertools
+    knows only some of the characters that a write key may have.
 
     `resolver` may be given where requests run side by side: Powertools' own keeps the current
     event on its class, which suits one request at a time.
@@ -73,15 +78,17 @@ class PublicApi:
         self._clock = clock
         self._logger = logger
         self._salt = salt
-        self.resolver = resolver or APIGatewayHttpResolver()
-        self._add_routes()
-
-    def _add_routes(self) -> None:
-        answers = self._answers()
+        self._resolver = resolver or APIGatewayHttpResolver()
+        self._event: Mapping[str, Any] = {}
         for method, path in ROUTES:
-            rule = path.replace("{", "<").replace("}", ">")
-            self.resolver.route(rule, method)(answering(answers[path], self._logger))
-        self.resolver.not_found(no_such_route)
+            self._resolver.route(path, method)(answering(self._answers()[path], logger))
+        self._resolver.not_found(no_such_route)
+
+    def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """An API Gateway HTTP API event (payload 2.0) in, its response out."""
+        _, _, route = event["routeKey"].partition(" ")
+        self._event = event
+        return self._resolver.resolve({**event, "rawPath": route}, context)
 
     def _answers(self) -> dict[str, Answer]:
         """By path. Segment's mobile and browser SDKs shorten a call's name to its first letter."""
@@ -143,9 +150,9 @@ class PublicApi:
             actions = self._tracker.check_offer(asker.offer_id, asker, live.campaigns, now)
         return answers.ActionsAnswer(actions=write_actions(actions, now))
 
-    def _settings(self, **path: str) -> Public:
+    def _settings(self) -> Public:
         live = self._live_at(self._clock())
-        write_key = path["writeKey"]
+        write_key = str(self._event["pathParameters"]["writeKey"])
         check_write_key({}, {"writeKey": write_key}, live.write_keys)
         host = self._headers().get("host", "")
         return Public(answers.write_settings(write_key, host, live.campaigns), CACHED_FOR)
@@ -156,7 +163,7 @@ class PublicApi:
     # --- the request's parts ---
 
     def _body(self, limit: int) -> bytes:
-        return body_of(self.resolver.current_event.raw_event, limit)
+        return body_of(self._event, limit)
 
     def _authorised(self, body: Json, now: int) -> Live:
         live = self._live_at(now)
@@ -170,7 +177,7 @@ class PublicApi:
         return live
 
     def _headers(self) -> dict[str, str]:
-        return {name.lower(): value for name, value in self.resolver.current_event.headers.items()}
+        return {name.lower(): value for name, value in self._event["headers"].items()}
 
     def _log(self, read: list[Message], folded: Folded) -> None:
         """One line a message that mattered, none for an ignored one; ids hashed, no values."""

@@ -49,4 +49,4 @@ after_restore(connect)
 @_logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """An API Gateway HTTP API event (payload 2.0) in, its response out."""
-    return _api.resolver.resolve(event, context)
+    return _api.resolve(event, context)

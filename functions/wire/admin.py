@@ -172,11 +172,11 @@ def settings_refused(error: CampaignError) -> InvalidSettings:
 
 
 def read_at(text: str | None, now: int) -> int:
-    """The moment that is asked about; now, if none is."""
+    """The moment that is asked about, from 1970 on; now, if none is."""
     if text is None:
         return now
     try:
-        return parse_time(text)
+        return max(0, parse_time(text))
     except (ValueError, OverflowError):
         problem = "at must be a time such as 2026-11-21T10:00:00Z."
         raise InvalidRequest(problem, "at") from None

@@ -113,7 +113,7 @@ class Guidance(_Answer, frozen=True, kw_only=True):
     max_age_seconds: int
 
 
-class SettingsAnswer(_Answer, frozen=True, kw_only=True):
+class ProjectSettingsAnswer(_Answer, frozen=True, kw_only=True):
     """The answer to `GET /v1/projects/{writeKey}/settings`."""
 
     success: Literal[True] = True
@@ -121,9 +121,9 @@ class SettingsAnswer(_Answer, frozen=True, kw_only=True):
     softask: Guidance
 
 
-def write_settings(write_key: str, host: str, campaigns: Campaigns) -> SettingsAnswer:
+def write_settings(write_key: str, host: str, campaigns: Campaigns) -> ProjectSettingsAnswer:
     """The same for everybody: drafts, which test users see, are not in it."""
-    return SettingsAnswer(
+    return ProjectSettingsAnswer(
         integrations=Integrations(segment=Source(api_key=write_key, api_host=f"{host}/v1")),
         softask=Guidance(
             paused=campaigns.paused or not campaigns.fresh,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.openapi import openapi
 from infra import asset
 from infra.stages import ROOT, Architecture
 from tests.infra.runtime_api import Answer, running
@@ -132,13 +133,16 @@ def test_it_holds_functions_and_runtime_dependencies_only(built: Path) -> None:
     }
 
 
-def test_functions_come_with_the_compiled_campaigns_and_nothing_else(built: Path) -> None:
+def test_functions_come_with_the_campaigns_and_the_document_and_nothing_else(built: Path) -> None:
     def sources(folder: Path) -> set[Path]:
         return {path.relative_to(folder) for path in folder.rglob("*.py")}
 
     assert sources(built / "functions") == sources(ROOT / "functions")
     other = {path.name for path in (built / "functions").rglob("*") if path.is_file()}
-    assert {name for name in other if not name.endswith((".py", ".pyc"))} == {"campaigns.json"}
+    assert {name for name in other if not name.endswith((".py", ".pyc"))} == {
+        "campaigns.json",
+        "openapi.json",
+    }
     campaigns = (built / "functions" / "campaigns.json").read_bytes()
     assert b"push-softask" in campaigns
     assert json.loads(campaigns)
@@ -221,6 +225,14 @@ class TestUnderTheRuntimeClient:
         answer = invoke("functions.track.handler.handler", http_post("/v1/track", body))
         assert answer.kind == "response", invoke.log()
         assert answer.body["statusCode"] == 503
+
+    def test_track_answers_the_document_of_its_routes(self, invoke: "Invoke") -> None:
+        event = http_event("GET", "/openapi.json")
+        answer = invoke("functions.track.handler.handler", event)
+        assert answer.kind == "response", invoke.log()
+        assert answer.body["statusCode"] == 200
+        assert answer.body["headers"]["Cache-Control"] == "public, max-age=300"
+        assert json.loads(answer.body["body"]) == json.loads(openapi())
 
     def test_admin_says_try_again_without_its_tables(self, invoke: "Invoke") -> None:
         event = http_event("GET", "/v1/admin/campaigns")

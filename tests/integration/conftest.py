@@ -6,6 +6,7 @@ With SOFTASK_DYNAMODB_LOCAL set (`make engine`), the same tests run on Amazon's 
 import io
 import json
 import random
+import threading
 import uuid
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -127,9 +128,15 @@ def database(engine: str | None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Da
 @contextmanager
 def _in_memory(seen: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     answer = BotocoreStubber.__call__
+    # Threads find moto's tables half changed, unless they take turns.
+    turn = threading.RLock()
 
     def observed(self: BotocoreStubber, event_name: str, request: Any, **kwargs: Any) -> Any:
-        return seen.observe(request, lambda: answer(self, event_name, request, **kwargs))
+        def answer_in_turn() -> Any:
+            with turn:
+                return answer(self, event_name, request, **kwargs)
+
+        return seen.observe(request, answer_in_turn)
 
     monkeypatch.setattr(BotocoreStubber, "__call__", observed)
     with mock_aws():
@@ -187,7 +194,7 @@ class App:
             "body": body,
             "isBase64Encoded": is_base64,
         }
-        response = self.api.resolver.resolve(event, None)  # type: ignore[arg-type] # not a Lambda
+        response = self.api.resolve(event, None)  # type: ignore[arg-type] # not a Lambda
         self.headers: dict[str, str] = response["headers"]
         return response["statusCode"], json.loads(response["body"])
 

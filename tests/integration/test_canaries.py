@@ -77,9 +77,7 @@ class Deployment:
     def app_calls(self, method: str, route: str, body: Any = None, **path: str) -> Json:
         """As an SDK does; the offers that come back are secrets from then on."""
         self.called.add((method, route))
-        status, answer = _answered(
-            self.app.api.resolver.resolve, _event(method, route, body, **path)
-        )
+        status, answer = _answered(self.app.api.resolve, _event(method, route, body, **path))
         for action in answer.get("actions", ()):
             self.secrets |= {action["offerId"], action.get("deeplink", action["offerId"])}
         return {"status": status, **answer}

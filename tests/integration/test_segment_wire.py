@@ -89,7 +89,7 @@ def send(
     event = gateway.to_event(request, route, content, app.now, "r1")
     if as_base64 and not event["isBase64Encoded"]:
         event |= {"body": base64.b64encode(content).decode(), "isBase64Encoded": True}
-    response = app.api.resolver.resolve(event, None)  # type: ignore[arg-type] # not a Lambda
+    response = app.api.resolve(event, None)  # type: ignore[arg-type] # not a Lambda
     app.headers = response["headers"]
     return response["statusCode"], json.loads(response["body"])
 
