@@ -56,8 +56,8 @@ Answer = Callable[[], Body | Public]
 class PublicApi:
     """The routes of the app's side. `salt` hashes the user ids in the log.
 
-    Routes go by the route that API Gateway matched and what it decoded of the path: Powertools
-    knows only some of the characters that a write key may have.
+    A route with a parameter goes by what API Gateway matched and decoded: Powertools knows only
+    some of the characters that a write key may have.
 
     `resolver` may be given where requests run side by side: Powertools' own keeps the current
     event on its class, which suits one request at a time.
@@ -86,9 +86,10 @@ class PublicApi:
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """An API Gateway HTTP API event (payload 2.0) in, its response out."""
-        _, _, route = event["routeKey"].partition(" ")
+        _, _, route = event.get("routeKey", "").partition(" ")
+        path = route if "{" in route else event["rawPath"]
         self._event = event
-        return self._resolver.resolve({**event, "rawPath": route}, context)
+        return self._resolver.resolve({**event, "rawPath": path}, context)
 
     def _answers(self) -> dict[str, Answer]:
         """By path. Segment's mobile and browser SDKs shorten a call's name to its first letter."""
