@@ -9,7 +9,8 @@ from rich.text import Text
 
 from cli.render import Json, moment, printable, table
 
-_NOTHING = "Nothing is held of that user. An id has its exact spelling."
+_SPELLING = "An id has its exact spelling; an anonymous id needs --anonymous."
+_NOTHING = f"Nothing is held of that user. {_SPELLING}"
 
 
 def shown(answer: Json) -> Iterator[RenderableType]:
@@ -56,7 +57,10 @@ def deleted(answer: Json) -> Iterator[RenderableType]:
     who = printable(answer["becameUserId"] or answer["id"])
     if answer["becameUserId"]:
         yield f"{_whose(answer)}, who was deleted."
-    yield f"{who} is deleted. What went: {_counted(answer['deleted'])}."
+    if any(answer["deleted"].values()):
+        yield f"{who} is deleted. What went: {_counted(answer['deleted'])}."
+    else:
+        yield f"Nothing was held of {who}. {_SPELLING}"
     yield f"Events that come late are refused until {moment(answer['lateEventsRefusedUntil'])}."
 
 

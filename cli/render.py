@@ -22,6 +22,7 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
 _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _NOT_MET, _REPEATED = Reason.TRIGGER_NOT_MET.word, Reason.OFFER_REPEATED.word
+_DELETED = Reason.USER_DELETED.word
 _STATUS_STYLES = {"active": "green", "paused": "yellow", "draft": "cyan", "ended": "dim"}
 
 
@@ -144,7 +145,7 @@ def verdict(user: str, answer: Json, is_now: bool) -> Text:
     """One sentence: whether that user would see the campaign, or why not and from when on."""
     now, eligible = answer["at"], answer["nextEligibleAt"]
     subject, when = printable(user), "now" if is_now else f"at {moment(now)}"
-    if not answer.get("isKnown", True):
+    if not answer.get("isKnown", True) and answer["reason"] != _DELETED:
         subject += ", of whom nothing was ever heard,"
     if answer["wouldShow"]:
         attempt = f"attempt {answer['attempt']}"

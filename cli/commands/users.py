@@ -60,7 +60,10 @@ def decisions(
             for decision in answer["decisions"]
         ]
         if not rows:
-            render.put("No decision is known of that user. An id has its exact spelling.")
+            render.put(
+                "No decision is known of that user. An id has its exact spelling;"
+                " an anonymous id needs --anonymous."
+            )
             return
         render.put(render.table(("at", "reason", "which means"), rows))
 

@@ -7,8 +7,7 @@ from functions.core import known
 from functions.core.compiled import Campaigns
 from functions.core.known import Known
 from functions.core.model import Profile, User
-from functions.store import erasure, profiles
-from functions.store.profiles import TOMBSTONE_KEPT
+from functions.store import profiles
 from functions.store.retry import Retry, side_by_side
 from functions.wire.errors import TooLarge
 from functions.wire.imports import ImportResult, Row, rejected, user_deleted
@@ -53,7 +52,7 @@ def _adopt_and_save(
 ) -> list[ImportResult]:
     stored = profiles.load(rows[0][1].user, now)
     if stored.is_deleted:
-        refusal = user_deleted(_refused_until(rows[0][1].user, now))
+        refusal = user_deleted(stored.refused_until)
         return [rejected(index, refusal) for index, _ in rows]
     profile, results = stored.profile, []
     for index, row in rows:
@@ -63,11 +62,6 @@ def _adopt_and_save(
     if profile is not stored.profile:
         profiles.save(stored, profile, (), campaigns.retention)
     return results
-
-
-def _refused_until(user: User, now: int) -> int:
-    deleted_at = erasure.find(user, now).deleted_at
-    return (now if deleted_at is None else deleted_at) + TOMBSTONE_KEPT
 
 
 def _result(index: int, row: Known, before: Profile, after: Profile) -> ImportResult:

@@ -152,11 +152,15 @@ class Operator:
         that the user could never see.
         """
         compiled = self._compiled(now)
-        usual = explain.question_event(_seen(campaign, user, compiled))
+        seen = _seen(campaign, user, compiled)
         stored = profiles.load(user, now)
         profile = stored.profile
-        asked = question(usual)
-        if not asked.device:
+        if stored.is_deleted:
+            explanation = explain.of_deleted(seen, stored.refused_until, now)
+            return Explained(explanation, profile, is_known=False)
+        asked = question(explain.question_event(seen))
+        # An anonymous id stands for the device where none is told.
+        if asked.device in ("", user.id):
             asked = replace(asked, device=devices.usual(profile))
         explanation = explain.explain(profile, campaign, asked, compiled.campaigns, now)
         return Explained(explanation, profile, stored.is_known)

@@ -17,7 +17,7 @@ from functions.core.compiled import Attempt, Campaign, Campaigns, TriggerRule
 from functions.core.decision import decide, situations
 from functions.core.eligibility import Situation
 from functions.core.experiment import share
-from functions.core.model import Message, Profile
+from functions.core.model import Message, Offer, Profile
 from functions.core.moments import format_time
 from functions.core.reason import Reason
 
@@ -89,6 +89,21 @@ def explain(
         if shows
         else _next_eligible(profile, campaign, question, campaigns, now),
         checks=tuple(_checks(each)),
+    )
+
+
+def of_deleted(campaign: Campaign, until: int, now: int) -> Explanation:
+    """Of a deleted user, before the tombstone ends."""
+    return Explanation(
+        campaign=campaign.id,
+        version=campaign.version,
+        at=now,
+        would_show=False,
+        reason=Reason.USER_DELETED.word,
+        sentence=f"The user was deleted; late events are refused until {format_time(until)}.",
+        attempt=None,
+        next_eligible_at=None,
+        checks=(),
     )
 
 
@@ -320,13 +335,21 @@ def _on_offer(each: Situation) -> tuple[str | None, int | None]:
         offer = frequency.open_offer(progress, each.now)
         if offer is None:
             continue
-        if campaign_id != each.campaign.id and offer.granted_at == each.now:
+        if _took_it(each, campaign_id, offer):
             return f"{campaign_id} takes this event first, by its priority or its id", None
         return (
             f"{campaign_id} is on offer until {format_time(offer.lease_until)}",
             offer.lease_until,
         )
     return None, None
+
+
+def _took_it(each: Situation, campaign_id: str, offer: Offer) -> bool:
+    """Whether the very event that is asked about brought another campaign's offer."""
+    triggered = each.campaigns.triggered.get(each.message.event, ())
+    is_other = campaign_id != each.campaign.id
+    hears_it = any(campaign.id == campaign_id for campaign in triggered)
+    return is_other and hears_it and offer.granted_at == each.now
 
 
 def _waits(each: Situation, reason: Reason | None) -> Check:

@@ -61,7 +61,7 @@ class Stored:
     Of an item without a body the profile is a new one, and tells nothing of who it was.
     is_known: whether a profile is stored.
     became: the key of the user that this anonymous id is part of; empty for none.
-    is_deleted: the tombstone is younger than `TOMBSTONE_KEPT`; nothing may be written.
+    refused_until: while the tombstone of a deleted user holds, when that ends; else 0.
     """
 
     key: str
@@ -71,7 +71,12 @@ class Stored:
     surplus: codec.Surplus = field(default_factory=dict)
     is_known: bool = False
     became: str = ""
-    is_deleted: bool = False
+    refused_until: int = 0
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether nothing may be written of that user."""
+        return self.refused_until > 0
 
 
 def key_of(user: User) -> str:
@@ -206,14 +211,14 @@ def _stored(key: str, item: ProfileItem | None, user: User, now: int) -> Stored:
     if item.body is not None:
         profile, surplus = codec.decode(item.body)
         return Stored(key, profile, version, schema_version, surplus, is_known=True)
-    deleted_at = item.deleted_at
+    refused_until = 0 if item.deleted_at is None else int(item.deleted_at) + TOMBSTONE_KEPT
     return Stored(
         key,
         new_profile(user, now),
         version,
         schema_version,
         became=item.became or "",
-        is_deleted=deleted_at is not None and now < int(deleted_at) + TOMBSTONE_KEPT,
+        refused_until=refused_until if now < refused_until else 0,
     )
 
 

@@ -11,6 +11,7 @@ from functions.core.errors import CampaignError, spell
 from functions.core.explain import Check, Explanation
 from functions.core.model import Message, User
 from functions.core.moments import format_time, parse_time
+from functions.core.parsing import nearest
 from functions.core.parsing import parse as parse_strictly
 from functions.core.recent import Entry
 from functions.wire.calls import MAX_ID
@@ -207,6 +208,10 @@ def read_path_user(user_id: str, query: Mapping[str, str]) -> User:
     `id` in the query says it instead where the path cannot: API Gateway decodes paths before it
     matches them, so that ids with a slash or a question mark do not arrive.
     """
+    for name in query:
+        if name not in _OF_USERS:
+            hint = nearest(name, _OF_USERS)
+            raise InvalidRequest(f"There is no parameter {name!r}{hint}", name)
     kind, id_ = query.get("kind", "user"), query.get("id", user_id)
     if not 1 <= len(id_) <= MAX_ID:
         raise InvalidRequest(f"A user id has 1 to {MAX_ID} characters.", "id")
@@ -215,6 +220,10 @@ def read_path_user(user_id: str, query: Mapping[str, str]) -> User:
     if kind == "anonymous":
         return User("anonymous", id_)
     raise InvalidRequest("kind is user or anonymous.", "kind")
+
+
+_OF_USERS = ("kind", "id", "after")
+"""An unknown one is refused: `anonymous=true` would name another person."""
 
 
 # --- answers ---

@@ -80,6 +80,23 @@ def test_a_moment_to_come_can_be_asked_about(admin: Admin, app: App) -> None:
     assert (answer["wouldShow"], answer["attempt"]) == (True, 2)
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_parameter_that_would_name_somebody_else_is_refused(admin: Admin, method: str) -> None:
+    query = {"anonymous": "true"}
+    answer = admin.refused(method, "/users/{id}", id="an7", query=query)
+    assert (answer["status"], answer["field"]) == (400, "anonymous")
+
+
+def test_an_anonymous_users_usual_device_is_meant(admin: Admin, app: App) -> None:
+    """Not one of the anonymous id's own name, which stands for a device where none is told."""
+    context = {"device": {"id": "d1"}, "os": {"name": "iOS"}, "push": {"status": "denied"}}
+    body = {"anonymousId": "a1", "event": "PushPermissionChanged", "context": context}
+    app.post("/v1/track", body)
+    body = {"anonymousId": "a1"}
+    answer = admin.call("POST", f"{CAMPAIGN}/explain", body, id=ID)
+    assert (answer["wouldShow"], answer["reason"]) == (False, "permission_denied")
+
+
 def test_explaining_changes_nothing(admin: Admin, app: App, database: Database) -> None:
     decline(app)
     before = app.profile()

@@ -796,6 +796,8 @@ def test_row_39_of_a_deleted_user_explain_knows_nothing_and_writes_nothing(
     before = everything()
     answer = admin.call("POST", "/campaigns/{id}/explain", user, id="push-softask")
     assert not answer["isKnown"]
+    assert (answer["wouldShow"], answer["reason"]) == (False, "user_deleted")
+    assert answer["sentence"].endswith("late events are refused until 2026-12-21T10:00:00Z.")
     id_, kind = next(iter(user.values())), "user" if "userId" in user else "anonymous"
     query = {"kind": kind}
     assert admin.call("GET", f"{USER}/decisions", id=id_, query=query)["decisions"] == []

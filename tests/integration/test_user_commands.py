@@ -112,7 +112,7 @@ def test_an_anonymous_id_says_whom_it_became() -> None:
 
 
 def test_of_an_unknown_user_nothing_is_held() -> None:
-    nothing = "Nothing is held of that user. An id has its exact spelling.\n"
+    nothing = "Nothing is held of that user. An id has its exact spelling; an anonymous id needs --anonymous.\n"
     assert said("export", "nobody") == nothing
 
 
@@ -227,7 +227,7 @@ def test_a_deleted_user_is_said_to_be_so_and_may_be_finished(admin: Admin) -> No
     told = said("delete", "u1", answer="y\n").replace("\n", " ")
     assert is_gone in told
     assert "What may be left will go. The 30 days are not renewed." in told
-    assert "u1 is deleted. What went: nothing." in told
+    assert "Nothing was held of u1." in told
 
 
 @pytest.mark.usefixtures("lived", "on_a_terminal")

@@ -330,6 +330,17 @@ def test_a_campaign_of_higher_priority_takes_the_message() -> None:
     assert scene.profile.progress == {}
 
 
+def test_an_offer_of_an_earlier_event_is_told_with_its_end() -> None:
+    """Though the clock, as a dev server's may, stands still since it was granted."""
+    other = shipped_file(id="other", trigger={"any": [{"event": "OrderCompleted"}]})
+    scene = Scene(campaigns_of(other, shipped_file()))
+    scene.track("OrderCompleted")
+
+    told = ask(scene)
+
+    assert check(told, "offer").value == "other is on offer until 2026-09-21T14:23:20Z"
+
+
 def test_the_usual_question_is_about_the_first_trigger() -> None:
     assert question_event(Scene().campaigns.by_id[CAMPAIGN]) == VALUE
 
