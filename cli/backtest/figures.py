@@ -1,7 +1,8 @@
 """The report: what each campaign would have done, as figures that are the same on every run."""
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from cli.backtest.phone import Rates
 from cli.backtest.recording import Lives, Recording
 from cli.backtest.world import Tally, World
-from functions.core.model import DAY, HOUR, FactKind
+from functions.core.model import DAY, HOUR, FactKind, User
 from functions.core.moments import format_time
 from functions.core.reason import Reason
 
@@ -41,7 +42,10 @@ class Problem(_Figures, frozen=True, kw_only=True):
 
 
 class Read(_Figures, frozen=True, kw_only=True):
-    """The recording. late: events older than an earlier line of the same user."""
+    """The recording. users: people, each once, under however many ids.
+
+    late: events older than an earlier line of the same user.
+    """
 
     file: str
     lines: int
@@ -176,8 +180,8 @@ def _campaign(name: str, world: World, lives: Lives) -> CampaignFigures:
         name=name,
         campaign=world.campaign.id,
         overridden=None if status == "active" else status,
-        counts=_counts(tally),
-        shows_per_user=_shows_per_user(tally, len(lives)),
+        counts=_counts(tally, lives),
+        shows_per_user=_shows_per_user(tally, lives),
         shows_per_attempt={str(n): shows for n, shows in sorted(tally.by_attempt.items())},
         first_show=_first_show(tally, lives),
         silence=_silence(tally),
@@ -185,14 +189,14 @@ def _campaign(name: str, world: World, lives: Lives) -> CampaignFigures:
     )
 
 
-def _counts(tally: Tally) -> Counts:
+def _counts(tally: Tally, lives: Lives) -> Counts:
     facts, shows = tally.facts, tally.shows.total()
     answers = (FactKind.APPROVED, FactKind.DECLINED, FactKind.DISMISSED)
     return Counts(
-        users_with_trigger=len(tally.triggered),
+        users_with_trigger=_persons(tally.triggered, lives),
         triggers=tally.triggers,
         offers=tally.reasons[Reason.OFFER_GRANTED],
-        users_asked=len(tally.shows),
+        users_asked=_persons(tally.shows, lives),
         shows=shows,
         retries=sum(shows for attempt, shows in tally.by_attempt.items() if attempt > 1),
         approved=facts[FactKind.APPROVED],
@@ -202,17 +206,25 @@ def _counts(tally: Tally) -> Counts:
         silent=max(0, shows - sum(facts[answer] for answer in answers)),
         granted=facts[FactKind.GRANTED],
         denied=facts[FactKind.DENIED],
-        held_out=facts[FactKind.HELD_OUT],
-        exhausted=facts[FactKind.EXHAUSTED],
+        held_out=_persons(tally.held_out, lives),
+        exhausted=_persons(tally.exhausted, lives),
         duplicates=tally.duplicates,
     )
 
 
-def _shows_per_user(tally: Tally, users: int) -> dict[str, int]:
-    counted = list(tally.shows.values())
+def _persons(users: Iterable[User], lives: Lives) -> int:
+    """Whoever logged in counts once, whatever they did before it and after."""
+    return len({lives.person(user) for user in users})
+
+
+def _shows_per_user(tally: Tally, lives: Lives) -> dict[str, int]:
+    shows: Counter[User] = Counter()
+    for user, times in tally.shows.items():
+        shows[lives.person(user)] += times
+    counted = list(shows.values())
     once, twice = counted.count(1), counted.count(2)
     return {
-        "0": users - len(counted),
+        "0": len(lives) - len(counted),
         "1": once,
         "2": twice,
         "3+": len(counted) - once - twice,
@@ -220,9 +232,13 @@ def _shows_per_user(tally: Tally, users: int) -> dict[str, int]:
 
 
 def _first_show(tally: Tally, lives: Lives) -> FirstShow | None:
-    ages = sorted(max(0, at - lives.first_seen(user)) for user, at in tally.first_shown.items())
-    if not ages:
+    firsts: dict[User, int] = {}
+    for user, at in tally.first_shown.items():
+        person = lives.person(user)
+        firsts[person] = min(at, firsts.get(person, at))
+    if not firsts:
         return None
+    ages = sorted(max(0, at - lives.first_seen(person)) for person, at in firsts.items())
     histogram = dict.fromkeys([*(label for label, _ in AGES), BEYOND], 0)
     labels, bounds = list(histogram), [bound for _, bound in AGES]
     for age in ages:

@@ -1,7 +1,8 @@
 """The phone at the other end: it answers offers as recorded, or by stated rates."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -82,6 +83,9 @@ class Phone(Protocol):
     def receive(self, action: Action, message: Message, now: int) -> None:
         """An action in the answer to a message."""
 
+    def join(self, anonymous: User, user: User) -> None:
+        """The anonymous id's phones are the user's from now on."""
+
     def due(self, user: User, now: int) -> list[Report]:
         """What the user's phones report until now, once."""
 
@@ -108,6 +112,9 @@ class RecordedPhone:
     def receive(self, action: Action, message: Message, now: int) -> None:
         """Nothing follows: what the phone did is in the recording."""
 
+    def join(self, anonymous: User, user: User) -> None:
+        """Nothing is kept of either."""
+
     def due(self, user: User, now: int) -> list[Report]:  # noqa: ARG002 - a Phone's
         """None beside those in the recording."""
         return []
@@ -119,15 +126,18 @@ class RecordedPhone:
 
 @dataclass(slots=True)
 class _Hand:
-    """One user's phones: popups so far, the newest offer, and what is still to be reported of it.
+    """One user's phones: the offers so far by their ids, and what is still to be reported of them.
 
     answered: what the OS prompt left behind on each device.
     """
 
-    popups: int = 0
-    offer_id: str = ""
+    offers: set[str] = field(default_factory=set)
     reports: list[Report] = field(default_factory=list)
     answered: dict[str, Snapshot] = field(default_factory=dict)
+
+    def expect(self, reports: Iterable[Report]) -> None:
+        """More to be reported, each at its time."""
+        self.reports = sorted([*self.reports, *reports], key=itemgetter(0))
 
 
 class SimulatedPhone:
@@ -157,11 +167,20 @@ class SimulatedPhone:
         """A new offer is shown and answered soon; one taken back before it was shown is not."""
         hand = self._hands.setdefault(message.user, _Hand())
         if not isinstance(action, OpenDeeplink):
-            hand.reports.clear()
-        elif action.offer_id != hand.offer_id:
-            hand.popups += 1
-            hand.offer_id = action.offer_id
-            hand.reports = self._reports(action, message, hand.popups, now)
+            hand.reports = [each for each in hand.reports if not _is_of(action.offer_id, each)]
+        elif action.offer_id not in hand.offers:
+            hand.offers.add(action.offer_id)
+            hand.expect(self._reports(action, message, len(hand.offers), now))
+
+    def join(self, anonymous: User, user: User) -> None:
+        """The anonymous id's phones are the user's: what they have to report, too."""
+        theirs = self._hands.pop(anonymous, None)
+        if theirs is None:
+            return
+        hand = self._hands.setdefault(user, _Hand())
+        hand.offers |= theirs.offers
+        hand.answered |= theirs.answered
+        hand.expect((at, replace(report, user=user)) for at, report in theirs.reports)
 
     def due(self, user: User, now: int) -> list[Report]:
         """What the user's phones report until now, once."""
@@ -248,6 +267,10 @@ def _os_answer(message: Message, offer: OpenDeeplink, granted: bool, at: int) ->
         properties={},
         push=push,
     )
+
+
+def _is_of(offer_id: str, report: Report) -> bool:
+    return report[1].id.startswith(f"{offer_id}:")
 
 
 def _with_answer(message: Message, answered: Snapshot) -> Message:

@@ -5,9 +5,9 @@ campaign, and cost nothing more.
 """
 
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,8 +15,9 @@ from cli.backtest.chronicle import Chronicle
 from cli.backtest.lines import MAX_LINE
 from functions.core.model import Message, User
 from functions.core.moments import parse_time
+from functions.wire.calls import CALLS, LooseId, MessageKind
 from functions.wire.errors import InvalidRequest
-from functions.wire.messages import Json, MessageKind, read_message
+from functions.wire.messages import Json, read_message, read_user
 
 EXAMPLE = (
     '{"type":"track","userId":"u1","event":"ValueMomentReached",'
@@ -30,8 +31,8 @@ NAMED = 5
 HOPELESS = 1_000
 """So many lines without one event among them: this is no recording."""
 
-_OTHER = ("page", "screen", "group", "alias")
-_TYPES = ("track", "identify", *_OTHER)
+_OF_USERS = ("identify", "alias")
+"""Calls that say who a user is; all others count as an event."""
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -51,8 +52,9 @@ class Head(msgspec.Struct, rename="camel", gc=False):
 
     type: str = ""
     event: str | None = None
-    user_id: str | None = None
-    anonymous_id: str | None = None
+    name: Any = None
+    user_id: LooseId | None = None
+    anonymous_id: LooseId | None = None
     timestamp: str | None = None
     original_timestamp: str | None = None
     sent_at: str | None = None
@@ -75,24 +77,28 @@ class Problems:
 
 
 class Lives:
-    """When each user was first and last seen, by the file's times."""
+    """When each person was first and last seen, by the file's times.
+
+    Whoever logged in is one person with the anonymous id of before, from the login's `join` on.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, list[int]] = {}
         self._anonymous: dict[str, list[int]] = {}
+        self._became: dict[str, User] = {}
         self.late = 0
 
     def __len__(self) -> int:
         return len(self._known) + len(self._anonymous)
 
-    def see(self, user_id: str | None, anonymous_id: str | None, at: int) -> None:
+    def see(self, user_id: LooseId | None, anonymous_id: LooseId | None, at: int) -> None:
         """Notes an event; one that is older than an earlier line of its user is late."""
-        if user_id:
+        if user_id and isinstance(user_id, str):
+            # Nearly every line's: asking `read_user` would make its reading a third slower.
             lives, name = self._known, user_id
-        elif anonymous_id:
-            lives, name = self._anonymous, anonymous_id
         else:
-            raise BadLine("add userId or anonymousId")
+            user = _whose(user_id, anonymous_id)
+            lives, name = self._of(user), user.id
         life = lives.get(name)
         if life is None:
             lives[name] = [at, at]
@@ -102,24 +108,42 @@ class Lives:
             self.late += 1
             life[0] = min(life[0], at)
 
+    def join(self, anonymous_id: str, user: User) -> None:
+        """Somebody logged in. The first who does so with an anonymous id keeps it."""
+        if anonymous_id in self._became:
+            return
+        self._became[anonymous_id] = user
+        before = self._anonymous.pop(anonymous_id, None)
+        if before is not None:
+            life = self._known[user.id]
+            life[:] = min(life[0], before[0]), max(life[1], before[1])
+
+    def person(self, user: User) -> User:
+        """The user, or whom that anonymous id became."""
+        return self._became.get(user.id, user) if user.kind == "anonymous" else user
+
     def first_seen(self, user: User) -> int:
-        """When the user's first event arrived."""
-        return (self._known if user.kind == "user" else self._anonymous)[user.id][0]
+        """When the person's first event arrived."""
+        person = self.person(user)
+        return self._of(person)[person.id][0]
 
     def span(self) -> tuple[int, int]:
         """The first and the last event of all."""
         lives = [*self._known.values(), *self._anonymous.values()]
         return min(life[0] for life in lives), max(life[1] for life in lives)
 
+    def _of(self, user: User) -> dict[str, list[int]]:
+        return self._known if user.kind == "user" else self._anonymous
+
 
 class Recording:
     """Takes lines; keeps those that may matter, in the chronicle.
 
-    refers_to(event): whether some campaign of this backtest refers to a tracked event.
+    referred: the events that some campaign of this backtest refers to.
     """
 
-    def __init__(self, refers_to: Callable[[str], bool], chronicle: Chronicle) -> None:
-        self._refers_to = refers_to
+    def __init__(self, referred: frozenset[str], chronicle: Chronicle) -> None:
+        self._referred = referred
         self._chronicle = chronicle
         self.lines = 0
         self.events = 0
@@ -177,17 +201,19 @@ class Recording:
 
     def _may_matter(self, head: Head) -> bool:
         if head.type == "track":
+            if not head.event:
+                raise BadLine("add event: which one was tracked?")
             return self._is_referred_to(head.event)
-        if head.type in _OTHER:
-            return False
-        if head.type != "identify":
-            raise BadLine(f"type must be one of {', '.join(_TYPES)}")
-        return True
+        if head.type in _OF_USERS:
+            return True
+        if head.type not in CALLS:
+            raise BadLine(f"type must be one of {', '.join(CALLS)}")
+        # It counts by one of these; by which, `read_message` decides.
+        told = (head.name, head.event, head.type)
+        return any(self._is_referred_to(each) for each in told if isinstance(each, str))
 
-    def _is_referred_to(self, event: str | None) -> bool:
-        if not event:
-            raise BadLine("add event: which one was tracked?")
-        if not self._refers_to(event):
+    def _is_referred_to(self, event: str) -> bool:
+        if event not in self._referred:
             return False
         self.names.add(event)
         return True
@@ -199,9 +225,16 @@ def read_recorded(content: bytes, now: int) -> Message:
     shared: Json = {}
     if body.get("batch") is not None:
         shared, body = body, body["batch"][0]
+    kind: MessageKind = body["type"]
     try:
-        kind: MessageKind = "track" if body["type"] == "track" else "identify"
         return read_message(kind, _as_sent(body, shared), now, shared)
+    except InvalidRequest as refused:
+        raise BadLine(refused.message) from None
+
+
+def _whose(user_id: LooseId | None, anonymous_id: LooseId | None) -> User:
+    try:
+        return read_user({"userId": user_id, "anonymousId": anonymous_id})
     except InvalidRequest as refused:
         raise BadLine(refused.message) from None
 

@@ -1,6 +1,6 @@
 """One pass over a recording for each campaign side by side."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from os import fstat
@@ -25,12 +25,7 @@ from cli.backtest.chronicle import Chronicle, Entry
 from cli.backtest.figures import Report
 from cli.backtest.lines import Damaged, blocks
 from cli.backtest.phone import Phone, Rates, RecordedPhone, SimulatedPhone
-from cli.backtest.recording import (
-    BadLine,
-    Problems,
-    Recording,
-    read_recorded,
-)
+from cli.backtest.recording import BadLine, Recording, read_recorded
 from cli.backtest.world import World
 from cli.campaigns import CampaignFileError, read_campaign, read_settings
 from functions.core.campaign import Published
@@ -87,21 +82,16 @@ def backtest(plan: Plan, console: Console) -> Report:
         Chronicle() as chronicle,
         _bar(console) as progress,
     ):
-        recording = Recording(_refers_to(plan.campaigns), chronicle)
+        referred = frozenset().union(*(each.events for _, each in plan.campaigns))
+        recording = Recording(referred, chronicle)
         _read(raw, recording, progress)
         rates = plan.rates if _is_made_up(plan, recording) else None
         named = [
             (name, World(each, _phone(each, rates, recording))) for name, each in plan.campaigns
         ]
         worlds = [world for _, world in named]
-        recording.events -= _play(chronicle, worlds, recording.problems, progress)
+        recording.events -= _play(chronicle, worlds, recording, progress)
         return figures.report(str(plan.events), recording, rates, named)
-
-
-def _refers_to(campaigns: Sequence[tuple[str, Campaigns]]) -> Callable[[str], bool]:
-    if len(campaigns) == 1:
-        return campaigns[0][1].refers_to
-    return lambda event: any(each.refers_to(event) for _, each in campaigns)
 
 
 def _is_made_up(plan: Plan, recording: Recording) -> bool:
@@ -134,13 +124,13 @@ def _read(raw: BufferedReader, recording: Recording, progress: Progress) -> None
 
 
 def _play(
-    chronicle: Chronicle, worlds: Sequence[World], problems: Problems, progress: Progress
+    chronicle: Chronicle, worlds: Sequence[World], recording: Recording, progress: Progress
 ) -> int:
     """Plays all messages; how many of them no world could use."""
     task = progress.add_task("Replaying", total=chronicle.count, events=0)
     refused = 0
     for done, entry in enumerate(chronicle, start=1):
-        refused += not _play_entry(entry, worlds, problems)
+        refused += not _play_entry(entry, worlds, recording)
         if done % _STEP == 0:
             progress.update(task, completed=done, events=done)
     for world in worlds:
@@ -149,13 +139,15 @@ def _play(
     return refused
 
 
-def _play_entry(entry: Entry, worlds: Sequence[World], problems: Problems) -> bool:
+def _play_entry(entry: Entry, worlds: Sequence[World], recording: Recording) -> bool:
     at, line, content = entry
     try:
         message = read_recorded(content, at)
     except BadLine as bad:
-        problems.add(line, str(bad))
+        recording.problems.add(line, str(bad))
         return False
+    if message.merges:
+        recording.lives.join(message.merges, message.user)
     for world in worlds:
         world.play(message, at)
     return True

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from msgspec.structs import replace
+
 from cli.backtest.phone import Phone
 from functions.core.compiled import Campaigns
 from functions.core.decision import decide, matters, new_profile
@@ -13,7 +15,7 @@ _SENT_BEFORE = (Reason.DUPLICATE, Reason.MESSAGE_ID_REUSED)
 
 
 class Tally:
-    """What a world counts.
+    """What a world counts, under the ids that users went by at that time.
 
     reasons: what became of each trigger. by_day: shows, by days since the epoch.
     """
@@ -22,6 +24,8 @@ class Tally:
         self.triggers = 0
         self.duplicates = 0
         self.triggered: set[User] = set()
+        self.held_out: set[User] = set()
+        self.exhausted: set[User] = set()
         self.facts: Counter[FactKind] = Counter()
         self.reasons: Counter[Reason] = Counter()
         self.by_attempt: Counter[int] = Counter()
@@ -33,7 +37,8 @@ class Tally:
 class World:
     """Plays messages in their order through `decide`, each user's reports between them.
 
-    It holds one campaign, with the settings around it. Test users count in no figure.
+    It holds one campaign, with the settings around it, and keeps what the tables keep: profiles,
+    and whom an anonymous id became. Test users count in no figure from their login on.
     """
 
     def __init__(self, campaigns: Campaigns, phone: Phone) -> None:
@@ -42,13 +47,14 @@ class World:
         self._campaigns = campaigns
         self._phone = phone
         self._profiles: dict[User, Profile] = {}
+        self._became: dict[User, User] = {}
 
     def play(self, message: Message, now: int) -> None:
         """A recorded message arrives."""
-        if self._campaigns.is_test(message.user):
-            return
-        for at, report in self._phone.due(message.user, now):
-            self._decide(report, at)
+        message = self._with_owner(message)
+        self._hear_phones(message.user, now)
+        if message.merges:
+            self._hear_phones(User("anonymous", message.merges), now)
         heard = self._phone.hear(message)
         if heard is not None and matters(heard, self._campaigns):
             self._decide(heard, now)
@@ -58,15 +64,43 @@ class World:
         for at, report in self._phone.rest():
             self._decide(report, at)
 
+    def _with_owner(self, message: Message) -> Message:
+        """A late message of an anonymous id is the user's whom it became."""
+        owner = self._became.get(message.user) if message.user.kind == "anonymous" else None
+        return replace(message, user=owner) if owner else message
+
+    def _hear_phones(self, user: User, now: int) -> None:
+        for at, report in self._phone.due(user, now):
+            self._decide(report, at)
+
     def _decide(self, message: Message, now: int) -> None:
-        known = self._profiles.get(message.user)
-        profile = known or new_profile(message.user, now)
-        decision = decide(profile, message, self._campaigns, now)
+        user = message.user
+        known = self._profiles.get(user)
+        profile = known or new_profile(user, now)
+        joining = self._joining(message, now)
+        decision = decide(profile, message, self._campaigns, now, joining)
         if decision.profile is not profile:
-            self._profiles[message.user] = decision.profile
-        self._count(message, decision)
+            self._profiles[user] = decision.profile
+        if joining is not None and _is_merged(decision):
+            self._join(joining.user, user)
+        if not self._campaigns.is_test(user):
+            self._count(message, decision)
         for action in decision.actions:
             self._phone.receive(action, message, now)
+
+    def _joining(self, message: Message, now: int) -> Profile | None:
+        """The anonymous profile that the message may merge: nobody's yet."""
+        if not message.merges:
+            return None
+        anonymous = User("anonymous", message.merges)
+        if anonymous in self._became:
+            return None
+        return self._profiles.get(anonymous) or new_profile(anonymous, now)
+
+    def _join(self, anonymous: User, user: User) -> None:
+        self._became[anonymous] = user
+        self._profiles.pop(anonymous, None)
+        self._phone.join(anonymous, user)
 
     def _count(self, message: Message, decision: Decision) -> None:
         tally = self.tally
@@ -86,8 +120,16 @@ class World:
     def _count_fact(self, user: User, fact: Fact) -> None:
         tally = self.tally
         tally.facts[fact.kind] += 1
-        if fact.kind is FactKind.SHOWN:
+        if fact.kind is FactKind.HELD_OUT:
+            tally.held_out.add(user)
+        elif fact.kind is FactKind.EXHAUSTED:
+            tally.exhausted.add(user)
+        elif fact.kind is FactKind.SHOWN:
             tally.by_attempt[fact.attempt] += 1
             tally.by_day[fact.at // DAY] += 1
             tally.shows[user] += 1
             tally.first_shown.setdefault(user, fact.at)
+
+
+def _is_merged(decision: Decision) -> bool:
+    return any(verdict.reason is Reason.MERGED for verdict in decision.reasons)

@@ -195,9 +195,10 @@ class Turn:
     def _keep(self, device: Device) -> None:
         """The acting device as it is now; beyond the most that are kept, another makes room."""
         kept = {**self._profile.devices, self._message.device: device}
-        offered = {offer.device for offer in frequency.open_offers(self._profile, self._now)}
-        capped = devices.capped(kept, {self._message.device, *offered})
-        self._profile = replace(self._profile, devices=capped)
+        if len(kept) > devices.MAX_DEVICES:
+            offered = {offer.device for offer in frequency.open_offers(self._profile, self._now)}
+            kept = devices.capped(kept, {self._message.device, *offered})
+        self._profile = replace(self._profile, devices=kept)
 
     def _take_snapshot(self, push: Snapshot) -> None:
         """The device's newest snapshot replaces the last one; of an older one the floors hold."""

@@ -112,7 +112,8 @@ def test_an_anonymous_id_says_whom_it_became() -> None:
 
 
 def test_of_an_unknown_user_nothing_is_held() -> None:
-    nothing = "Nothing is held of that user. An id has its exact spelling; an anonymous id needs --anonymous.\n"
+    spelling = "An id has its exact spelling; an anonymous id needs --anonymous."
+    nothing = f"Nothing is held of that user. {spelling}\n"
     assert said("export", "nobody") == nothing
 
 

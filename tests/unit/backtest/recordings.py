@@ -71,6 +71,11 @@ def identify(user: int, at: datetime) -> Event:
     return {**track(user, "", at, 0), **said, "event": None, "properties": None}
 
 
+def before_login(event: Event, anonymous_id: str) -> Event:
+    """The same from an app that does not know yet who its user is."""
+    return {**event, "userId": "", "anonymousId": anonymous_id}
+
+
 def days_of(user: int, days: int, dice: random.Random, referred: float) -> Iterator[Event]:
     """An `identify`, then days of 5 to 20 events each, of which a share is value moments."""
     number = 0

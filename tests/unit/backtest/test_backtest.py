@@ -6,10 +6,11 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,7 +19,17 @@ from rich.console import Console
 from cli.backtest.figures import CampaignFigures, Report
 from cli.backtest.phone import Rates
 from cli.backtest.run import Plan, Source, backtest, read_campaigns
-from tests.unit.backtest.recordings import START, Event, line, recording, track, write
+from tests.unit.backtest.recordings import (
+    START,
+    Event,
+    before_login,
+    identify,
+    iso,
+    line,
+    recording,
+    track,
+    write,
+)
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "campaigns" / "push-softask.yaml"
@@ -209,6 +220,247 @@ def test_outcomes_are_made_up_where_that_is_asked_for(tmp_path: Path) -> None:
 
     assert report.outcomes.source == "rates"
     assert (only(report).counts.declined, only(report).counts.dismissed) == (0, 2)
+
+
+# --- one person under several ids ---
+
+
+def at(day: float) -> datetime:
+    return START + timedelta(seconds=round(day * 86_400))
+
+
+def value_moment(day: float, user: int = 1) -> Event:
+    return track(user, "ValueMomentReached", at(day), round(day * 86_400))
+
+
+def anonymous(day: float, id_: str = "a1", name: str = "ValueMomentReached") -> Event:
+    return before_login(track(1, name, at(day), round(day * 86_400)), id_)
+
+
+def log_in(day: float, user: int = 1, id_: str = "a1", **more: Any) -> Event:
+    told = {**identify(user, at(day)), "messageId": f"login-{user}-{day}", "traits": {}}
+    return {**told, "anonymousId": id_, **more}
+
+
+def alias(day: float, user: int = 1, id_: str = "a1") -> Event:
+    return log_in(day, user, type="alias", previousId=id_)
+
+
+def declined(tmp_path: Path, *events: Event, settings: Path = SETTINGS) -> Report:
+    """The report where every popup is declined."""
+    named = read_campaigns([SHIPPED], settings)
+    plan = Plan(
+        write(tmp_path / "e", events), named, "rates", Rates(approve=0, decline=1, dismiss=0)
+    )
+    return backtest(plan, Console(file=io.StringIO()))
+
+
+@pytest.mark.parametrize("merging", [log_in, alias])
+def test_row_40_who_declined_before_the_login_is_not_asked_right_after_it(
+    tmp_path: Path, merging: Callable[[float], Event]
+) -> None:
+    report = declined(
+        tmp_path,
+        anonymous(0, name="AdSeen"),
+        anonymous(1),
+        merging(2),
+        value_moment(3),
+        value_moment(15.1),
+        value_moment(40),
+    )
+    shown = only(report)
+
+    assert report.recording.users == 1
+    assert shown.shows_per_day == {"2026-10-02": 1, "2026-10-16": 1}
+    assert shown.shows_per_attempt == {"1": 1, "2": 1}
+    assert shown.shows_per_user == {"0": 0, "1": 0, "2": 1, "3+": 0}
+    assert (shown.counts.users_with_trigger, shown.counts.users_asked) == (1, 1)
+    assert shown.counts.exhausted == 1
+    assert {each.reason: each.triggers for each in shown.silence} == {
+        "in_retry_window": 1,
+        "exhausted": 1,
+    }
+
+
+def test_without_a_login_the_two_ids_are_two_people(tmp_path: Path) -> None:
+    report = declined(tmp_path, anonymous(1), value_moment(3))
+
+    assert report.recording.users == only(report).counts.users_asked == 2
+
+
+def test_who_was_asked_under_both_ids_counts_once_from_the_first_event_on(tmp_path: Path) -> None:
+    report = declined(
+        tmp_path, anonymous(0, name="AdSeen"), value_moment(1), anonymous(2), log_in(3)
+    )
+    shown = only(report)
+
+    assert report.recording.users == 1
+    assert (shown.counts.shows, shown.counts.users_asked) == (2, 1)
+    assert shown.counts.users_with_trigger == 1
+    assert shown.shows_per_user == {"0": 0, "1": 0, "2": 1, "3+": 0}
+    assert shown.first_show is not None
+    assert shown.first_show.quantiles["p90"] == 24.0
+    assert sum(shown.first_show.histogram.values()) == 1
+
+
+def test_late_messages_of_the_anonymous_id_are_the_users(tmp_path: Path) -> None:
+    report = declined(tmp_path, log_in(0), anonymous(1), value_moment(2), anonymous(3))
+
+    assert report.recording.users == 1
+    assert only(report).counts.users_asked == only(report).counts.shows == 1
+    assert [(each.reason, each.triggers) for each in only(report).silence] == [
+        ("in_retry_window", 2)
+    ]
+
+
+def test_an_anonymous_id_stays_with_the_first_who_logged_in_with_it(tmp_path: Path) -> None:
+    report = declined(
+        tmp_path,
+        anonymous(0),
+        log_in(1, user=1),
+        log_in(2, user=2),
+        value_moment(3, user=1),
+        value_moment(3, user=2),
+    )
+
+    assert report.recording.users == 2
+    assert only(report).shows_per_user == {"0": 0, "1": 2, "2": 0, "3+": 0}
+    assert only(report).shows_per_day == {"2026-10-01": 1, "2026-10-04": 1}
+
+
+def test_the_first_to_log_in_is_the_first_by_time_and_not_by_line(tmp_path: Path) -> None:
+    told = [anonymous(0), log_in(1, user=1), log_in(2, user=2), value_moment(3, user=1)]
+
+    assert declined(tmp_path, *reversed(told)).campaigns == declined(tmp_path, *told).campaigns
+
+
+def test_recorded_outcomes_follow_their_user_through_the_login(tmp_path: Path) -> None:
+    events = [
+        anonymous(0),
+        log_in(0.001),
+        track(1, "PushSoftAskShown", at(0.002), 1),
+        anonymous(0.003, name="PushSoftAskDeclined"),
+        value_moment(5),
+    ]
+
+    counts = only(replay(write(tmp_path / "e", events))).counts
+
+    assert (counts.offers, counts.shows, counts.declined) == (1, 1, 1)
+
+
+def test_a_popup_that_is_open_during_the_login_is_answered_after_it(tmp_path: Path) -> None:
+    seconds = 1 / 86_400
+    events = [anonymous(1), log_in(1 + 3 * seconds), value_moment(5), value_moment(14.5)]
+
+    counts = only(declined(tmp_path, *events)).counts
+
+    assert (counts.shows, counts.declined, counts.users_asked) == (1, 1, 1)
+
+
+def test_an_offer_that_a_login_takes_back_is_not_shown(tmp_path: Path) -> None:
+    seconds = 1 / 86_400
+    events = [value_moment(0), anonymous(1), log_in(1 + seconds), value_moment(2)]
+
+    counts = only(declined(tmp_path, *events)).counts
+
+    assert (counts.offers, counts.shows, counts.declined) == (2, 1, 1)
+
+
+def test_a_login_knows_what_was_answered_shortly_before_it(tmp_path: Path) -> None:
+    seconds = 1 / 86_400
+    events = [anonymous(0), value_moment(1), log_in(1 + seconds), value_moment(2)]
+
+    counts = only(declined(tmp_path, *events)).counts
+
+    assert (counts.offers, counts.shows, counts.declined) == (2, 1, 1)
+
+
+def test_who_was_exhausted_under_both_ids_counts_once(tmp_path: Path) -> None:
+    asked = [call(day) for day in (0, 20, 40) for call in (anonymous, value_moment)]
+
+    counts = only(declined(tmp_path, *asked, log_in(50))).counts
+
+    assert (counts.shows, counts.exhausted) == (4, 1)
+
+
+def test_people_who_were_held_out_under_both_ids_count_once(tmp_path: Path) -> None:
+    path = tmp_path / "holdout.yaml"
+    path.write_text(
+        f"{SHIPPED.read_text()}\nexperiment: {{salt: s, arms: {{soft_ask: 1, holdout: 3}}}}\n"
+    )
+    apart = [
+        event for user in range(40) for event in (value_moment(0, user), anonymous(1, f"a{user}"))
+    ]
+    logins = [log_in(2, user, f"a{user}") for user in range(40)]
+
+    two = only(replay(write(tmp_path / "e", apart), path)).counts
+    one = only(replay(write(tmp_path / "f", [*apart, *logins]), path)).counts
+
+    assert 45 < two.held_out < 75
+    assert two.held_out + two.users_asked == 80
+    assert 20 < one.held_out <= 40
+
+
+def test_a_test_users_late_anonymous_messages_count_in_no_figure(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(SETTINGS.read_text() + "test_users: [user-1]\n")
+
+    report = declined(tmp_path, log_in(0), anonymous(1), value_moment(2), settings=settings)
+
+    assert (only(report).counts.triggers, only(report).counts.users_asked) == (0, 0)
+
+
+def test_a_decline_that_the_login_tells_of_belongs_to_the_recording(tmp_path: Path) -> None:
+    login = log_in(2, traits={"push_softask_declined_at": iso(at(1))})
+    events = [anonymous(0, name="AdSeen"), login, value_moment(3)]
+    file, copy = write(tmp_path / "e", events), tmp_path / "copy.yaml"
+    copy.write_bytes(SHIPPED.read_bytes())
+
+    both = replay(file, SHIPPED, copy, source="rates")
+
+    assert [each.counts.shows for each in both.campaigns] == [1, 1]
+
+
+# --- all kinds of calls ---
+
+
+@pytest.mark.parametrize(
+    "viewed",
+    [
+        {"type": "screen", "name": "ValueMomentReached", "event": None},
+        {"type": "screen", "name": None, "event": "ValueMomentReached"},
+        {"type": "page", "name": "ValueMomentReached", "event": None},
+    ],
+)
+def test_a_screen_triggers_by_its_name(tmp_path: Path, viewed: Event) -> None:
+    file = write(tmp_path / "e", [{**value_moment(0), **viewed}])
+
+    counts = only(replay(file)).counts
+
+    assert (counts.triggers, counts.shows) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["page", "screen", "group"])
+def test_a_nameless_call_triggers_by_its_kind(tmp_path: Path, kind: str) -> None:
+    campaign = tmp_path / "every-third.yaml"
+    campaign.write_text(EVERY_THIRD.replace("ValueMomentReached", kind))
+    calls = [{**value_moment(day), "type": kind, "event": None, "groupId": 7} for day in (0, 1, 2)]
+
+    counts = only(replay(write(tmp_path / "e", calls), campaign)).counts
+
+    assert (counts.triggers, counts.shows) == (3, 1)
+
+
+def test_whole_numbers_are_the_ids_that_their_digits_are(tmp_path: Path) -> None:
+    report = declined(
+        tmp_path,
+        {**anonymous(0), "anonymousId": 8},
+        {**log_in(1), "userId": 7, "anonymousId": "8"},
+        {**value_moment(2), "userId": "7"},
+    )
+
+    assert report.recording.bad == 0
+    assert report.recording.users == only(report).counts.shows == 1
 
 
 # --- the order of lines, and of everything else ---

@@ -215,6 +215,80 @@ def test_asks_within_the_recording_are_not_told_and_earlier_ones_are() -> None:
     )
 
 
+# --- a login ---
+
+BEFORE = User("anonymous", "a1")
+OTHER = replace(OFFER, offer_id="of_2")
+
+
+def test_what_an_anonymous_id_still_has_to_report_is_the_users() -> None:
+    simulated = phone(decline=1.0)
+    simulated.receive(OFFER, replace(TRIGGER, user=BEFORE), NOW + 1_000)
+    simulated.receive(OTHER, TRIGGER, NOW)
+
+    simulated.join(BEFORE, ANN)
+
+    assert simulated.due(BEFORE, NOW + 60_000) == []
+    due = simulated.due(ANN, NOW + 60_000)
+    assert [(at - NOW, message.user, message.id) for at, message in due] == [
+        (2_000, ANN, "of_2:shown"),
+        (3_000, ANN, "of_1:shown"),
+        (8_000, ANN, "of_2:declined"),
+        (9_000, ANN, "of_1:declined"),
+    ]
+
+
+def test_a_login_withdraws_one_of_two_offers() -> None:
+    simulated = phone()
+    simulated.receive(OFFER, replace(TRIGGER, user=BEFORE), NOW)
+    simulated.receive(OTHER, TRIGGER, NOW)
+    simulated.join(BEFORE, ANN)
+
+    simulated.receive(Withdraw(offer_id="of_1", reason="withdrawn"), TRIGGER, NOW)
+
+    assert [message.id for _, message in simulated.rest()] == ["of_2:shown"]
+
+
+def test_an_offer_from_before_the_login_is_not_shown_once_more() -> None:
+    simulated = phone()
+    simulated.receive(OFFER, replace(TRIGGER, user=BEFORE), NOW)
+    simulated.due(BEFORE, NOW + 60_000)
+    simulated.join(BEFORE, ANN)
+
+    simulated.receive(OFFER, TRIGGER, NOW + 60_000)
+
+    assert simulated.rest() == []
+
+
+def test_popups_are_counted_through_the_login() -> None:
+    simulated = phone(decline=0.4, approve=0.4, dismiss=0.1)
+    rates = Rates(decline=0.4, approve=0.4, dismiss=0.1, grant=0)
+    third = next(n for n in range(100) if rates.answer(User("user", f"u{n}"), 3) is None)
+    user = User("user", f"u{third}")
+    for number, whose in enumerate((BEFORE, user), start=1):
+        offer = replace(OFFER, offer_id=f"of_{number}")
+        simulated.receive(offer, replace(TRIGGER, user=whose), NOW)
+        simulated.due(whose, NOW + 60_000)
+    simulated.join(BEFORE, user)
+
+    simulated.receive(replace(OFFER, offer_id="of_3"), replace(TRIGGER, user=user), NOW)
+
+    assert [message.id for _, message in simulated.rest()] == ["of_3:shown"]
+
+
+def test_what_the_os_prompt_was_answered_before_the_login_holds_after_it() -> None:
+    simulated = phone(approve=1.0, grant=1.0)
+    simulated.receive(OFFER, replace(TRIGGER, user=BEFORE), NOW)
+    simulated.due(BEFORE, NOW + 60_000)
+
+    simulated.join(BEFORE, ANN)
+    heard = simulated.hear(TRIGGER)
+
+    assert heard is not None
+    assert heard.push is not None
+    assert heard.push.status == "authorized"
+
+
 # --- the recorded phone ---
 
 

@@ -22,9 +22,11 @@ VALUE: Event = {
 }
 
 
-def read(*lines: bytes) -> tuple[Recording, list[tuple[int, int, bytes]]]:
+def read(
+    *lines: bytes, referred: str = "ValueMomentReached"
+) -> tuple[Recording, list[tuple[int, int, bytes]]]:
     with Chronicle() as chronicle:
-        recording = Recording(lambda event: event == "ValueMomentReached", chronicle)
+        recording = Recording(frozenset({referred}), chronicle)
         recording.take(lines)
         return recording, list(chronicle)
 
@@ -33,12 +35,45 @@ def test_only_events_that_some_campaign_refers_to_are_kept() -> None:
     recording, kept = read(
         line(VALUE),
         line({**VALUE, "event": "AdSeen"}),
-        line({**VALUE, "type": "page"}),
+        line({**VALUE, "type": "page", "event": None, "name": "Home"}),
         line({**VALUE, "type": "identify", "traits": {"a": 1}}),
+        line({"type": "alias", "userId": "u1", "previousId": "a1", "timestamp": NOON}),
+        line({"type": "group", "userId": "u1", "groupId": 7, "timestamp": NOON}),
     )
 
-    assert recording.events == 4
-    assert [entry[1] for entry in kept] == [1, 4]
+    assert recording.events == 6
+    assert [entry[1] for entry in kept] == [1, 4, 5]
+
+
+@pytest.mark.parametrize("kind", ["page", "screen"])
+@pytest.mark.parametrize("key", ["name", "event"])
+def test_what_was_looked_at_counts_by_its_name(kind: str, key: str) -> None:
+    viewed = {"type": kind, "userId": "u1", key: "ValueMomentReached", "timestamp": NOON}
+
+    recording, [(at, _, content)] = read(line(viewed))
+
+    assert recording.names == {"ValueMomentReached"}
+    assert read_recorded(content, at).event == "ValueMomentReached"
+
+
+@pytest.mark.parametrize("kind", ["page", "screen", "group"])
+def test_what_has_no_name_counts_by_its_kind(kind: str) -> None:
+    nameless = {"type": kind, "userId": "u1", "groupId": "g1", "timestamp": NOON}
+
+    _, [(at, _, content)] = read(line(nameless), referred=kind)
+
+    assert read_recorded(content, at).event == kind
+
+
+@pytest.mark.parametrize("name", [7, ["ValueMomentReached"], {}])
+def test_a_name_that_is_no_text_is_refused_where_it_is_read(name: Any) -> None:
+    viewed = line({**VALUE, "type": "screen", "name": name})
+
+    recording, kept = read(line({**VALUE, "name": name}), viewed)
+
+    assert (recording.problems.count, len(kept)) == (0, 2)
+    with pytest.raises(BadLine, match="name must be a string"):
+        read_recorded(viewed, parse_time(NOON))
 
 
 def test_users_are_seen_on_every_event_and_kinds_are_kept_apart() -> None:
@@ -51,6 +86,61 @@ def test_users_are_seen_on_every_event_and_kinds_are_kept_apart() -> None:
     assert len(recording.lives) == 3
     assert recording.lives.first_seen(User("anonymous", "u1")) == parse_time(LATER)
     assert recording.lives.span() == (parse_time(NOON), parse_time(LATER))
+
+
+def test_numbers_read_as_their_digits_and_an_empty_id_as_none() -> None:
+    recording, kept = read(
+        line({**VALUE, "userId": 7}),
+        line({**VALUE, "userId": "7"}),
+        line({**VALUE, "userId": 0}),
+        line({**VALUE, "userId": "", "anonymousId": 7}),
+    )
+    users = [read_recorded(content, at).user for at, _, content in kept]
+
+    assert users == [
+        User("user", "7"),
+        User("user", "7"),
+        User("user", "0"),
+        User("anonymous", "7"),
+    ]
+    assert len(recording.lives) == len(set(users))
+
+
+def test_whoever_logs_in_first_is_one_person_with_the_anonymous_id() -> None:
+    recording, _ = read(
+        line({**VALUE, "userId": None, "anonymousId": "a1"}),
+        line({**VALUE, "userId": "u1", "timestamp": LATER}),
+        line({**VALUE, "userId": "u2", "timestamp": LATER}),
+    )
+    lives, before = recording.lives, User("anonymous", "a1")
+    assert (len(lives), lives.person(before)) == (3, before)
+
+    for user in ("u1", "u2", "u1"):
+        lives.join("a1", User("user", user))
+
+    assert (len(lives), lives.person(before)) == (2, User("user", "u1"))
+    assert lives.first_seen(before) == lives.first_seen(User("user", "u1")) == parse_time(NOON)
+    assert lives.first_seen(User("user", "u2")) == parse_time(LATER)
+    assert lives.span() == (parse_time(NOON), parse_time(LATER))
+
+
+def test_a_login_keeps_the_later_of_both_last_events() -> None:
+    recording, _ = read(
+        line({**VALUE, "userId": None, "anonymousId": "a1", "timestamp": LATER}), line(VALUE)
+    )
+
+    recording.lives.join("a1", User("user", "u1"))
+
+    assert recording.lives.span() == (parse_time(NOON), parse_time(LATER))
+
+
+def test_an_id_that_only_its_login_names_is_nobody_of_its_own() -> None:
+    recording, _ = read(line(VALUE))
+
+    recording.lives.join("a1", User("user", "u1"))
+
+    assert len(recording.lives) == 1
+    assert recording.lives.first_seen(User("anonymous", "a1")) == parse_time(NOON)
 
 
 def test_an_event_older_than_an_earlier_line_of_its_user_is_late() -> None:
@@ -76,10 +166,11 @@ def test_blank_lines_and_windows_line_ends_are_no_problem() -> None:
     ("bad", "problem"),
     [
         (b"a,b", "not JSON: "),
-        (line({**VALUE, "userId": 7}), "Expected `str | null`, got `int` - at `$.userId`"),
+        (line({**VALUE, "userId": 7.5}), "Expected `int | str | null`, got `float` - at `$.userId"),
+        (line({**VALUE, "userId": "u" * 257}), "Expected `str` of length <= 256 - at `$.userId`"),
         (b"[1]", "Expected `object`, got `array`"),
-        (line({**VALUE, "userId": None}), "add userId or anonymousId"),
-        (line({**VALUE, "userId": ""}), "add userId or anonymousId"),
+        (line({**VALUE, "userId": None}), "Add userId or anonymousId: whose message is it?"),
+        (line({**VALUE, "userId": ""}), "userId must have 1 to 256 characters."),
         (line({**VALUE, "event": None}), "add event: which one was tracked?"),
         (line({**VALUE, "timestamp": None}), "add timestamp: when did it happen?"),
         (
@@ -88,7 +179,7 @@ def test_blank_lines_and_windows_line_ends_are_no_problem() -> None:
         ),
         (
             line({**VALUE, "type": "tracking"}),
-            "type must be one of track, identify, page, screen, group, alias",
+            "type must be one of track, identify, alias, page, screen, group",
         ),
         (b'{"a":' * 100_000, "nested too deeply"),
         (b"x" * (MAX_LINE + 1), "longer than 5 MB"),
@@ -137,6 +228,22 @@ def test_bad_lines_after_an_event_never_end_the_reading() -> None:
         ({"originalTimestamp": NOON}, NOON, None),
         ({"timestamp": NOON, "sentAt": LATER}, LATER, 5 * MINUTE),
         ({"timestamp": NOON, "receivedAt": LATER}, LATER, 5 * MINUTE),
+        # Beside `originalTimestamp`, `timestamp` is a server's.
+        (
+            {"timestamp": NOON, "originalTimestamp": "2000-01-01T00:00:00Z", "receivedAt": LATER},
+            LATER,
+            5 * MINUTE,
+        ),
+        (
+            {
+                "timestamp": NOON,
+                "originalTimestamp": "2000-01-01T00:04:00Z",
+                "sentAt": "2000-01-01T00:05:00Z",
+                "receivedAt": LATER,
+            },
+            LATER,
+            5 * MINUTE,
+        ),
         (
             {"timestamp": NOON, "sentAt": "2000-01-01T00:00:00Z", "receivedAt": LATER},
             LATER,
@@ -191,6 +298,26 @@ def test_a_bad_item_of_a_batch_is_named_and_the_others_are_read() -> None:
 
     assert recording.problems.first == [(1, "batch[1]: add event: which one was tracked?")]
     assert len(kept) == 2
+
+
+def test_an_identify_is_read_as_production_reads_it() -> None:
+    traits = {"plan": "free", "level": 1}
+    told = {"userId": 7, "anonymousId": 8, "context": {"traits": traits}, "traits": {"level": 2}}
+
+    _, [(at, _, content)] = read(line({"type": "identify", "timestamp": NOON, **told}))
+    message = read_recorded(content, at)
+
+    assert message.traits == {"plan": "free", "level": 2}
+    assert (message.user, message.merges) == (User("user", "7"), "8")
+
+
+def test_an_alias_without_a_user_is_refused_as_in_production() -> None:
+    _, [(at, _, content)] = read(
+        line({"type": "alias", "anonymousId": "a1", "previousId": "a2", "timestamp": NOON})
+    )
+
+    with pytest.raises(BadLine, match="Add userId"):
+        read_recorded(content, at)
 
 
 def test_what_production_refuses_is_refused_here() -> None:
