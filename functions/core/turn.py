@@ -1,6 +1,6 @@
 """One message's way into one profile: counted, heard, reported, and judged by every campaign."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -194,7 +194,7 @@ class Turn:
 
     def _keep(self, device: Device) -> None:
         """The acting device as it is now; beyond the most that are kept, another makes room."""
-        kept = {**self._profile.devices, self._message.device: device}
+        kept: Mapping[str, Device] = {**self._profile.devices, self._message.device: device}
         if len(kept) > devices.MAX_DEVICES:
             offered = {offer.device for offer in frequency.open_offers(self._profile, self._now)}
             kept = devices.capped(kept, {self._message.device, *offered})
