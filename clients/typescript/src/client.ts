@@ -13,8 +13,8 @@ import { Guidance } from "./guidance.js";
 import { Permission } from "./permission.js";
 import { thePlatform, within, type Platform } from "./platform.js";
 import { Queue } from "./queue.js";
-import type { Options, Outcome, Problem, Route, Settings } from "./types.js";
-import { Wire, type Reply } from "./wire.js";
+import type { Ids, Options, Outcome, Problem, Route, Settings } from "./types.js";
+import { Wire, type Refusal, type Reply } from "./wire.js";
 
 /** After so long, nobody answered: nothing is shown. */
 const ANSWER_WITHIN = 2_000;
@@ -56,8 +56,10 @@ export class Softask {
       () => context().os,
       problem,
     );
-    this.wire = new Wire(options, platform);
-    this.guidance = new Guidance(this.wire, platform.clock);
+    this.wire = new Wire(options, platform, problem);
+    this.guidance = new Guidance(this.wire, platform.clock, (reply) =>
+      this.refused("settings", reply),
+    );
     this.queue = new Queue(storage, this.wire, platform, {
       sent: (message) => this.sent(message),
       actions: (actions) => this.withdraw(actions),
@@ -86,7 +88,7 @@ export class Softask {
       const ask = (late: AbortSignal) => this.ask(message, left, late);
       const reply = await within(this.platform.clock, ANSWER_WITHIN, ask);
       if (reply?.kind === "answered") this.take(readActions(reply.body), whose, since);
-      else if (reply?.kind === "refused") this.refused(event, reply.message);
+      else if (reply?.kind === "refused") this.refused(event, reply, { event });
       else await this.keepAsValue(message);
     });
   }
@@ -143,7 +145,7 @@ export class Softask {
   async explicit(): Promise<Route | null | undefined> {
     return this.safely("explicit", async () => {
       const body = { ...this.install.identity, intent: "explicit" };
-      const reply = await this.actions(body);
+      const reply = await this.actions("explicit", body);
       return reply.kind === "answered" ? readRoute(reply.body["onApprove"]) : undefined;
     });
   }
@@ -156,6 +158,11 @@ export class Softask {
   /** What the project wants to be sent; five minutes old at most while the server answers. */
   async settings(): Promise<Settings | undefined> {
     return this.safely("settings", () => this.guidance.read());
+  }
+
+  /** What support asks for. Undefined where the storage could not be read. */
+  async ids(): Promise<Ids | undefined> {
+    return this.safely("ids", async () => this.install.ids);
   }
 
   /** Whether everything that waited has been answered. */
@@ -180,10 +187,12 @@ export class Softask {
     return this.wire.post("/v1/track", withPush(message, push), left());
   }
 
-  private async actions(body: object): Promise<Reply> {
+  private async actions(what: string, body: object): Promise<Reply> {
     const context = this.messages.context(await this.permission.read());
     if (!(await this.queue.flush())) return { kind: "again" };
-    return this.wire.post("/v1/actions", { ...body, context }, ANSWER_WITHIN);
+    const reply = await this.wire.post("/v1/actions", { ...body, context }, ANSWER_WITHIN);
+    if (reply.kind === "refused") this.refused(what, reply);
+    return reply;
   }
 
   private take(actions: Action[], whose: Identity, since: Moment): void {
@@ -199,8 +208,8 @@ export class Softask {
     }
   }
 
-  private async stands({ offerId }: Ask, whose: Identity): Promise<boolean> {
-    const reply = await this.actions({ ...whose, offerId });
+  private async stands({ campaign, offerId }: Ask, whose: Identity): Promise<boolean> {
+    const reply = await this.actions(`the check of ${campaign}'s offer`, { ...whose, offerId });
     if (reply.kind !== "answered") return false;
     const found = readActions(reply.body).find((action) => action.offerId === offerId);
     return found !== undefined && found.type !== "withdraw";
@@ -280,8 +289,8 @@ export class Softask {
     if (message.event === PERMISSION_CHANGED && push) this.install.told(identityOf(message), push);
   }
 
-  private refused(event: string, why: string): void {
-    this.options.onError?.({ code: "message_refused", message: `${event}: ${why}`, event });
+  private refused(what: string, { why }: Refusal, about: { event?: string } = {}): void {
+    this.options.onError?.({ code: "refused", message: `${what} is refused: ${why}.`, ...about });
   }
 
   private moment(): Moment {
@@ -304,7 +313,11 @@ export class Softask {
   }
 }
 
-/** A client; the app keeps one. `platform` is for tests. */
+/**
+ * A client; the app keeps one. Throws where `host` is no URL or `writeKey` is empty. A `platform`
+ * replaces the runtime's own as a whole: one that differs in the clock alone is
+ * `{ ...thePlatform, clock }`.
+ */
 export function createSoftask(options: Options, platform: Platform = thePlatform): Softask {
   return new Softask(options, platform);
 }

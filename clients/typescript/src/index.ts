@@ -1,9 +1,10 @@
 export { createSoftask, type Softask } from "./client.js";
-export type { Cancel, Clock, Platform } from "./platform.js";
+export { thePlatform, type Cancel, type Clock, type Platform } from "./platform.js";
 export type {
   Answer,
   AppContext,
   Content,
+  Ids,
   Native,
   NativeStatus,
   Offer,

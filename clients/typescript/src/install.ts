@@ -1,6 +1,6 @@
 import { isObject, textOf } from "./json.js";
 import { Stored } from "./stored.js";
-import type { Problem, SentSnapshot, Storage } from "./types.js";
+import type { Ids, Problem, SentSnapshot, Storage } from "./types.js";
 
 /** Whose a message is: the user's, once there was an `identify`. */
 export type Identity = { userId: string } | { anonymousId: string };
@@ -59,6 +59,11 @@ export class Install {
   get identity(): Identity {
     const { userId, anonymousId } = this.stored.value;
     return userId === undefined ? { anonymousId } : { userId };
+  }
+
+  get ids(): Ids {
+    const { deviceId, anonymousId, userId } = this.stored.value;
+    return { deviceId, anonymousId, ...(userId === undefined ? {} : { userId }) };
   }
 
   /** What the install remembers of asking, whoever uses it. */

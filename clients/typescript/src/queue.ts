@@ -5,7 +5,7 @@ import { identityOf, type Message } from "./messages.js";
 import type { Cancel, Platform } from "./platform.js";
 import { Stored } from "./stored.js";
 import type { Problem, Storage } from "./types.js";
-import type { Reply, Wire } from "./wire.js";
+import { reasonOf, type Reply, type Wire } from "./wire.js";
 
 /** What waits. `isValue`: a trigger that nobody answered, kept for the count alone. */
 export interface Waiting {
@@ -98,7 +98,7 @@ export class Queue {
   private async append(waiting: Waiting): Promise<boolean> {
     const { message } = waiting;
     if (JSON.stringify(message).length > LARGEST) {
-      this.drop("message_refused", message, `it is larger than ${LARGEST} characters`);
+      this.drop("refused", message, `it is larger than ${LARGEST} characters`);
       return false;
     }
     this.stored.value = [...this.stored.value, waiting];
@@ -138,15 +138,14 @@ export class Queue {
 
   private settle(batch: Message[], reply: Exclude<Reply, { kind: "again" }>): void {
     if (reply.kind === "refused") {
-      const why = `HTTP ${reply.status}: ${reply.message}`;
-      batch.forEach((message) => this.drop("message_refused", message, why));
+      batch.forEach((message) => this.drop("refused", message, reply.why));
       return;
     }
     const rejected = rejectedOf(reply.body);
     for (const message of batch) {
       const why = rejected.get(message.messageId);
       if (why === undefined) this.listener.sent(message);
-      else this.drop("message_refused", message, why);
+      else this.drop("refused", message, why);
     }
     this.listener.actions(readActions(reply.body));
   }
@@ -172,6 +171,7 @@ export class Queue {
     if (gone) this.drop("queue_full", gone.message, `more than ${KEPT} messages wait`);
   }
 
+  /** `why` has no full stop. */
   private drop(code: Problem["code"], message: Message, why: string): void {
     const event = message.event ?? message.type;
     this.listener.problem({ code, message: `${event} is dropped: ${why}.`, event });
@@ -184,12 +184,8 @@ function rejectedOf(body: JsonObject): Map<unknown, string> {
   return new Map(
     results
       .filter((row) => row["status"] === "rejected")
-      .map((row) => [row["messageId"], whyOf(row["error"])]),
+      .map((row) => [row["messageId"], reasonOf(row["error"])]),
   );
-}
-
-function whyOf(error: unknown): string {
-  return isObject(error) && typeof error["message"] === "string" ? error["message"] : "rejected";
 }
 
 function isQueue(value: unknown): value is Waiting[] {

@@ -96,11 +96,19 @@ export interface AppContext {
 
 /** Something that the app's developer should know of. */
 export interface Problem {
-  code: "message_refused" | "queue_full" | "storage_failed" | "app_failed";
+  code: "refused" | "unreachable" | "queue_full" | "storage_failed" | "app_failed";
   message: string;
   /** The event that it is about. */
   event?: string;
   cause?: unknown;
+}
+
+/** Under which ids the server knows this phone and who uses it. */
+export interface Ids {
+  deviceId: string;
+  anonymousId: string;
+  /** Since the login. */
+  userId?: string;
 }
 
 /** What the project wants to be sent. */
@@ -113,7 +121,7 @@ export interface Settings {
 }
 
 export interface Options {
-  /** Where Softask answers: `https://….execute-api.….amazonaws.com`. */
+  /** Where Softask answers: `https://….amazonaws.com`; a `/v1` after it is left off. */
   host: string;
   writeKey: string;
   storage: Storage;

@@ -1,11 +1,15 @@
-import { isObject, type JsonObject } from "./json.js";
+import { isObject, parsed, textOf, type JsonObject } from "./json.js";
 import { within, type Platform } from "./platform.js";
+import type { Options, Problem } from "./types.js";
 
 /** What became of a request. Only "answered" says that the server has it. */
-export type Reply =
-  | { kind: "answered"; body: JsonObject }
-  | { kind: "again" }
-  | { kind: "refused"; status: number; message: string };
+export type Reply = { kind: "answered"; body: JsonObject } | { kind: "again" } | Refusal;
+
+/** It will never be taken; `why` has no full stop. */
+export interface Refusal {
+  kind: "refused";
+  why: string;
+}
 
 /** Longest obeyed Retry-After, in milliseconds: a mistaken header must not silence an app. */
 const LONGEST_SILENCE = 3_600_000;
@@ -16,23 +20,31 @@ const NO_REASON = "no reason given";
 
 const NO_ANSWER: Reply = { kind: "again" };
 
+/** The address, less a `/v1` that was pasted with it: every path here begins with one. */
+const HOST = /^(https?:\/\/[^\s/]\S*?)\/*(?:\/v1)?\/*$/i;
+
 /** Speaks to one Softask. Never rejects. */
 export class Wire {
   private silentUntil = 0;
+  private isLost = false;
   private readonly open = new Set<AbortController>();
   private readonly host: string;
   private readonly writeKey: string;
   private readonly platform: Platform;
   private readonly token: () => Promise<string | undefined>;
+  private readonly report: (problem: Problem) => void;
 
+  /** Throws where no request could ever be answered. */
   constructor(
-    options: { host: string; writeKey: string; token?: () => Promise<string | undefined> },
+    options: Pick<Options, "host" | "writeKey" | "token">,
     platform: Platform,
+    report: (problem: Problem) => void,
   ) {
-    this.host = options.host.replace(/\/+$/, "");
-    this.writeKey = options.writeKey;
+    this.host = hostOf(options.host);
+    this.writeKey = writeKeyOf(options.writeKey);
     this.token = options.token ?? (() => Promise.resolve(undefined));
     this.platform = platform;
+    this.report = report;
   }
 
   /** Milliseconds for which the server asked to be left alone. */
@@ -61,7 +73,9 @@ export class Wire {
   private async request(path: string, timeout: number, init: RequestInit): Promise<Reply> {
     if (this.silence > 0) return NO_ANSWER;
     const send = (signal: AbortSignal) => this.send(path, init, signal);
-    return (await within(this.platform.clock, timeout, send)) ?? NO_ANSWER;
+    const reply = await within(this.platform.clock, timeout, send);
+    if (reply === undefined) this.lost(`Nothing answers at ${this.host}`);
+    return reply ?? NO_ANSWER;
   }
 
   private async send(path: string, init: RequestInit, late: AbortSignal): Promise<Reply> {
@@ -70,11 +84,13 @@ export class Wire {
     this.open.add(controller);
     try {
       const headers = await this.headers();
-      if (controller.signal.aborted) return NO_ANSWER;
+      if (headers === undefined || controller.signal.aborted) return NO_ANSWER;
       const signal = controller.signal;
       const response = await this.platform.fetch(this.host + path, { ...init, headers, signal });
-      return await this.read(response);
-    } catch {
+      return this.read(response, parsed(await response.text()));
+    } catch (cause) {
+      // What was aborted was closed, or took too long and is told of there.
+      if (!controller.signal.aborted) this.lost(`Nothing answers at ${this.host}`, cause);
       return NO_ANSWER;
     } finally {
       this.open.delete(controller);
@@ -82,24 +98,37 @@ export class Wire {
   }
 
   /** text/plain, as analytics.js sends it: a browser then asks no leave before each request. */
-  private async headers(): Promise<Record<string, string>> {
-    const token = await this.token();
+  private async headers(): Promise<Record<string, string> | undefined> {
     const plain = { "Content-Type": "text/plain;charset=UTF-8" };
-    return token === undefined ? plain : { ...plain, "X-Softask-Token": token };
+    try {
+      const token = await this.token();
+      return token === undefined ? plain : { ...plain, "X-Softask-Token": token };
+    } catch (cause) {
+      this.report({ code: "app_failed", message: "token failed.", cause });
+      return undefined;
+    }
   }
 
   /** A hotel's login page is a 200 too: only a JSON object is an answer. */
-  private async read(response: Response): Promise<Reply> {
-    const { status } = response;
-    if (status === 200) {
-      const body: unknown = await response.json();
-      return isObject(body) ? { kind: "answered", body } : NO_ANSWER;
+  private read({ status, headers }: Response, body: unknown): Reply {
+    if (isRefusal(status)) {
+      this.isLost = false;
+      return { kind: "refused", why: `HTTP ${status}: ${reasonOf(body)}` };
     }
-    if (status < 400 || status >= 500 || AGAIN.includes(status)) {
-      this.obey(response.headers.get("Retry-After"));
+    if (status !== 200) this.obey(headers.get("Retry-After"));
+    if (!isObject(body)) {
+      this.lost(`What answers at ${this.host} is not Softask (HTTP ${status})`);
       return NO_ANSWER;
     }
-    return { kind: "refused", status, message: await messageOf(response) };
+    this.isLost = false;
+    return status === 200 ? { kind: "answered", body } : NO_ANSWER;
+  }
+
+  /** Told once until somebody answers: a phone in a tunnel has nothing new to tell. */
+  private lost(what: string, cause?: unknown): void {
+    if (this.isLost) return;
+    this.isLost = true;
+    this.report({ code: "unreachable", message: `${what}; it is tried again.`, cause });
   }
 
   private obey(retryAfter: string | null): void {
@@ -112,12 +141,23 @@ export class Wire {
   }
 }
 
-async function messageOf(response: Response): Promise<string> {
-  try {
-    const body: unknown = await response.json();
-    const message = isObject(body) ? body["message"] : undefined;
-    return typeof message === "string" ? message : NO_REASON;
-  } catch {
-    return NO_REASON;
-  }
+/** The server's word for an error, less its full stop: it ends a sentence of ours. */
+export function reasonOf(error: unknown): string {
+  const message = isObject(error) ? textOf(error["message"]) : undefined;
+  return message?.replace(/\.$/, "") ?? NO_REASON;
+}
+
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && !AGAIN.includes(status);
+}
+
+function hostOf(host: string): string {
+  const base = HOST.exec(host)?.[1];
+  if (base !== undefined) return base;
+  throw new Error("host must be a URL such as https://abc.execute-api.eu-west-1.amazonaws.com.");
+}
+
+function writeKeyOf(writeKey: string): string {
+  if (textOf(writeKey) !== undefined) return writeKey;
+  throw new Error("writeKey must be the app's write key, a text that is not empty.");
 }

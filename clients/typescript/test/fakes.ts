@@ -115,7 +115,8 @@ export class FakeServer {
     if (reaction === "offline") throw new TypeError("fetch failed");
     if (reaction === "silent") return this.never(init.signal);
     const { status = 200, body = successOf(request), headers = {} } = reaction;
-    return { status, headers: new Headers(headers), json: async () => body } as Response;
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    return { status, headers: new Headers(headers), text: async () => text } as Response;
   };
 
   paths(): string[] {

@@ -57,6 +57,24 @@ test("the ids outlive a restart", async () => {
   assert.deepEqual([last?.userId, last?.context.device.id], ["u1", before.deviceId]);
 });
 
+test("support is told the ids that the server knows the phone by", async () => {
+  const phone = new Phone();
+  const before = await phone.client.ids();
+  await phone.client.track("ValueMomentReached");
+  const [sent] = phone.server.messages();
+  const known = { deviceId: sent?.context.device.id, anonymousId: sent?.anonymousId };
+  assert.deepEqual(before, known);
+  await phone.client.identify("u1");
+  assert.deepEqual(await phone.client.ids(), { ...known, userId: "u1" });
+  await phone.restart();
+  assert.deepEqual(await phone.client.ids(), { ...known, userId: "u1" });
+});
+
+test("no ids are made up where the storage cannot be read", async () => {
+  const phone = new Phone({}, ({ storage }) => (storage.unreadable = true));
+  assert.equal(await phone.client.ids(), undefined);
+});
+
 test("row 63: a logout keeps the device and what it was asked, nothing else", async () => {
   const phone = new Phone();
   await phone.client.identify("u1");

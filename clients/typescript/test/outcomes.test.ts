@@ -135,7 +135,7 @@ for (const status of [400, 401, 403, 404, 409, 413]) {
     await phone.app.tap("declined");
     assert.deepEqual(waiting(phone), []);
     const [problem] = phone.app.problems;
-    assert.deepEqual([problem?.code, problem?.event], ["message_refused", "PushSoftAskDeclined"]);
+    assert.deepEqual([problem?.code, problem?.event], ["refused", "PushSoftAskDeclined"]);
     assert.match(problem?.message ?? "", /No\./);
   });
 }
@@ -153,10 +153,7 @@ test("a rejected row is dropped and told, the others are sent", async () => {
   };
   assert.equal(await phone.client.flush(), true);
   assert.deepEqual(waiting(phone), []);
-  assert.deepEqual(
-    phone.app.problems.map((each) => each.event),
-    ["PushSoftAskShown"],
-  );
+  assert.equal(phone.app.problems.at(-1)?.message, "PushSoftAskShown is dropped: No.");
 });
 
 test("pauses between retries grow, up to five minutes", async () => {
@@ -215,7 +212,8 @@ test("the queue is bounded, and values go before outcomes", async () => {
   for (let count = 0; count < 205; count += 1) await phone.client.track("ValueMomentReached");
   assert.equal(waiting(phone).length, 200);
   assert.equal(waiting(phone)[0], "PushSoftAskDeclined");
-  assert.deepEqual(new Set(phone.app.problems.map((each) => each.code)), new Set(["queue_full"]));
+  const told = phone.app.problems.map((each) => each.code);
+  assert.deepEqual(new Set(told), new Set(["unreachable", "queue_full"]));
   phone.server.always = undefined;
   await settle();
   phone.server.requests.length = 0;
@@ -230,7 +228,7 @@ test("a message that no server takes is not kept", async () => {
   const phone = new Phone();
   await phone.client.setTraits({ essay: "x".repeat(33_000) });
   assert.deepEqual(phone.server.requests, []);
-  assert.equal(phone.app.problems[0]?.code, "message_refused");
+  assert.equal(phone.app.problems[0]?.code, "refused");
 });
 
 test("a campaign's own outcome names are used for it alone", async () => {
@@ -257,6 +255,7 @@ test("close leaves no timer behind and sends nothing more", async () => {
   phone.client.close();
   await settle();
   assert.deepEqual([phone.clock.timers.length, phone.server.aborted], [0, 1]);
+  assert.deepEqual(phone.app.problems, []);
   await phone.client.track("ValueMomentReached");
   assert.equal(phone.server.requests.length, 1);
 });

@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { mock, test } from "node:test";
 
-import { createSoftask } from "../dist/index.js";
-import { thePlatform } from "../dist/platform.js";
+import { createSoftask, thePlatform } from "../dist/index.js";
 import { VERSION } from "../dist/version.js";
-import { FakeApp, MemoryStorage, MINUTE, Phone, SECOND } from "./fakes.ts";
+import { FakeApp, MemoryStorage, MINUTE, Phone, SECOND, START } from "./fakes.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -48,6 +47,29 @@ test("the runtime's own clock and fetch are used, and no timer is left", async (
   assert.equal(fetched.mock.callCount(), 1);
   fetched.mock.restore();
   assert.ok(!process.getActiveResourcesInfo().includes("Timeout"));
+});
+
+test("a clock of one's own beside all that is the runtime's", async () => {
+  const app = new FakeApp();
+  const sent: string[] = [];
+  const fetched = mock.method(globalThis, "fetch", async (_: unknown, init: RequestInit) => {
+    sent.push(JSON.parse(String(init.body)).timestamp);
+    return Response.json({ success: true, actions: [] });
+  });
+  const clock = { ...thePlatform.clock, now: () => START };
+  const client = createSoftask(
+    {
+      host: "https://softask.example",
+      writeKey: "key",
+      storage: new MemoryStorage(),
+      native: app.native,
+      popup: app.popup,
+    },
+    { ...thePlatform, clock },
+  );
+  await client.track("ValueMomentReached");
+  fetched.mock.restore();
+  assert.deepEqual(sent, [new Date(START).toISOString()]);
 });
 
 test("localStorage fits, which answers at once", async () => {

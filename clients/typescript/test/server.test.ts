@@ -7,8 +7,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { createSoftask, type Softask } from "../dist/index.js";
-import { thePlatform } from "../dist/platform.js";
+import { createSoftask, thePlatform, type Options, type Softask } from "../dist/index.js";
 import { FakeApp, FakeClock, MemoryStorage, MINUTE, settle, type Json } from "./fakes.ts";
 
 const URL_OF_SERVER = process.env.SOFTASK_URL ?? "";
@@ -239,17 +238,67 @@ test("the settings name what is worth sending", { skip }, async () => {
   assert.ok(settings?.events.includes("ValueMomentReached"));
 });
 
-test("a wrong write key is told, and the messages are not kept", { skip }, async () => {
+/** A client of this runtime alone, with what is wrong or moved about it. */
+function clientOf(app: FakeApp, options: Partial<Options>, platform = thePlatform): Softask {
+  return createSoftask(
+    {
+      host: URL_OF_SERVER,
+      writeKey: "dev-write-key",
+      storage: new MemoryStorage(),
+      native: app.native,
+      popup: app.popup,
+      context: () => ({ os: { name: "iOS", version: "18.1" } }),
+      onError: (problem) => app.problems.push(problem),
+      ...options,
+    },
+    platform,
+  );
+}
+
+test("the runtime's own clock, moved two weeks on, lets the retry through", { skip }, async () => {
+  const storage = new MemoryStorage();
+  const first = new FakeApp();
+  const client = clientOf(first, { storage });
+  await client.identify("u1");
+  await client.track("ValueMomentReached");
+  await settle();
+  await first.tap("declined");
+  await client.flush();
+  client.close();
+  await post("/_dev/clock", { advance: "14d" });
+  const clock = { ...thePlatform.clock, now: () => Date.now() + 14 * 86_400_000 };
+  const second = new FakeApp();
+  const later = clientOf(second, { storage }, { ...thePlatform, clock });
+  await later.track("ValueMomentReached");
+  await settle();
+  later.close();
+  assert.equal(second.opened[0]?.attempt, 2);
+});
+
+test("a wrong write key is told, whatever is sent, and nothing is kept", { skip }, async () => {
   const app = new FakeApp();
-  const client = createSoftask({
-    host: URL_OF_SERVER,
-    writeKey: "another-app",
-    storage: new MemoryStorage(),
-    native: app.native,
-    popup: app.popup,
-    onError: (problem) => app.problems.push(problem),
-  });
+  const client = clientOf(app, { writeKey: "another-app" });
   await client.setTraits({ session_count: 1 });
   assert.equal(await client.flush(), true);
-  assert.match(app.problems[0]?.message ?? "", /401/);
+  await client.track("ValueMomentReached");
+  assert.equal(await client.settings(), undefined);
+  assert.equal(await client.explicit(), undefined);
+  const why = "HTTP 401: The write key is not one of this app's.";
+  assert.deepEqual(
+    app.problems.map((each) => each.message),
+    [
+      `identify is dropped: ${why}`,
+      `ValueMomentReached is refused: ${why}`,
+      `settings is refused: ${why}`,
+      `explicit is refused: ${why}`,
+    ],
+  );
+});
+
+test("a host that was pasted with /v1 is the same host", { skip }, async () => {
+  const app = new FakeApp();
+  const client = clientOf(app, { host: `${URL_OF_SERVER}/v1/` });
+  await client.track("ValueMomentReached");
+  client.close();
+  assert.deepEqual(app.problems, []);
 });

@@ -113,7 +113,7 @@ test("a refused trigger is told, and not sent again", async () => {
   await phone.client.track("ValueMomentReached");
   await phone.clock.advance(600 * SECOND);
   assert.equal(phone.server.requests.length, 1);
-  assert.equal(phone.app.problems[0]?.code, "message_refused");
+  assert.equal(phone.app.problems[0]?.code, "refused");
 });
 
 test("actions of unknown types and actions in pieces are ignored", async () => {
