@@ -2,7 +2,7 @@
 
 import traceback
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -41,6 +41,8 @@ Forget everything:           curl -s -X POST {origin}/_dev/reset
 Every route, to try out:     {origin}/docs
 """
 
+_SETTINGS = f"/v1/projects/{WRITE_KEY}/settings"
+
 DevRoute = Callable[[Request, bytes], Response]
 
 
@@ -75,7 +77,9 @@ class App:
         now = self._backend.clock()
         with terminal.collected_reasons() as reasons:
             response = self._route(request, body)
-        terminal.say(f"{format_time(now // SECOND * SECOND)} {_line(request, response, reasons)}")
+        told = [terminal.summary(reasons), *self._hints(request, body, response, now)]
+        line = _line(request, response, "; ".join(filter(None, told)))
+        terminal.say(f"{format_time(now // SECOND * SECOND)} {line}")
         return response
 
     def _route(self, request: Request, body: bytes | None) -> Response:
@@ -98,6 +102,27 @@ class App:
             terminal.say(traceback.format_exc())
             return gateway.crashed()
         return gateway.to_response(answer, request_id)
+
+    def _hints(
+        self, request: Request, body: bytes | None, response: Response, now: int
+    ) -> list[str]:
+        """What the answer does not tell: what was taken, and yet came to nothing."""
+        if request.method != "POST" or response.status_code != 200 or body is None:
+            return []
+        answer = msgspec.json.decode(bytes(response.body))
+        sent = terminal.read_sent(request.url.path, body, answer, now)
+        events = self._worth_sending(request) if sent else None
+        return [] if events is None else terminal.hints(sent, events)
+
+    def _worth_sending(self, request: Request) -> list[str] | None:
+        """The events that some live campaign refers to, as the app's SDK would ask for them."""
+        scope = {**request.scope, "method": "GET", "path": _SETTINGS}
+        asked = Request({**scope, "raw_path": _SETTINGS.encode(), "query_string": b""})
+        response = self._route(asked, b"")
+        if response.status_code != 200:
+            return None
+        events: list[str] = msgspec.json.decode(bytes(response.body))["softask"]["events"]
+        return events
 
     # --- routes of a dev server only ---
 
@@ -148,25 +173,21 @@ def _json(body: Any, status: int = 200) -> Response:
 # --- the line in the terminal ---
 
 
-def _line(request: Request, response: Response, reasons: Sequence[str]) -> str:
-    told = [f"{gateway.spell(request)} {response.status_code}", terminal.summary(reasons)]
-    outcome = _outcome(response)
+def _line(request: Request, response: Response, told: str) -> str:
+    parts = [f"{gateway.spell(request)} {response.status_code}", told]
+    outcome = _outcome(request, response)
     if outcome:
-        told.append(f"-> {outcome}")
-    return " ".join(part for part in told if part)
+        parts.append(f"-> {outcome}")
+    return " ".join(filter(None, parts))
 
 
-def _outcome(response: Response) -> str:
-    """The actions that were answered, or what was wrong."""
+def _outcome(request: Request, response: Response) -> str:
+    """What was answered, or what was wrong."""
     if response.headers.get("content-type") != "application/json":
         return ""
     answer = msgspec.json.decode(bytes(response.body))
-    if response.status_code >= 400:
-        return ": ".join(filter(None, (answer.get("code"), answer["message"])))
-    return terminal.summary([_action(action) for action in answer.get("actions", ())])
-
-
-def _action(action: dict[str, Any]) -> str:
-    if "attempt" in action:
-        return f"{action['type']} (attempt {action['attempt']})"
-    return f"{action['type']} ({action['reason']})"
+    if response.status_code < 400:
+        return terminal.outcome(answer)
+    wrong = ": ".join(filter(None, (answer.get("code"), answer["message"])))
+    is_doubled = request.url.path.startswith("/v1/v1/")
+    return f"{wrong} (the host is without /v1)" if is_doubled else wrong

@@ -18,7 +18,7 @@ from functions.wire.admin import (
 from functions.wire.errors import InvalidRequest, TooLarge
 
 _CAMPAIGN = "/v1/admin/campaigns/{id}"
-_USER_KEY = "3f1c5a0c6b0e4d5e8f7a9b2c1d4e6f80a1b2c3d4e5f60718293a4b5c6d7e8f90"
+_USER_KEY = "-cWooYkuLu4qouVkkkr2mK5BXWRsOyMD8Q7h0bc3aX8"
 _BY = "arn:aws:iam::000000000000:user/ada"
 
 _CAMPAIGN_ID = Parameter(
@@ -372,7 +372,7 @@ ADMIN: dict[Route, Operation] = {
                 ),
                 facts=(
                     users.FactRow(
-                        id="m1:offered:push-softask",
+                        id=f"{OFFER_ID}:offered",
                         kind="offered",
                         at=NOW,
                         campaign="push-softask",

@@ -39,7 +39,10 @@ _TAGS = (
     {"name": "App", "description": "What the app and its SDKs call, with the write key."},
     {"name": "Campaigns", "description": "For operators: publish, pause and roll back."},
     {"name": "Settings", "description": "For operators: what holds over all campaigns."},
-    {"name": "Users", "description": "For operators: why a user is asked or not, and moving in."},
+    {
+        "name": "Users",
+        "description": "For operators: why a user is asked or not, export, deletion, moving in.",
+    },
     {"name": "Short names", "description": "The app's calls, as some SDKs spell them."},
 )
 

@@ -1,10 +1,11 @@
 """The dev server over real HTTP: the functions behind it, and what only it can do."""
 
 import gzip
+import json
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
@@ -20,10 +21,12 @@ from cli.dev.engines import InMemory
 from cli.dev.environment import WRITE_KEY
 from cli.dev.gateway import MAX_BODY, ROUTES
 from cli.dev.server import Server
+from functions.core.permission import STATUS_WORDS
 from functions.store import ledger
 from functions.store.connection import Unavailable
 
 Json = dict[str, Any]
+Said = Callable[[str, Any], list[str]]
 
 pytestmark = pytest.mark.xdist_group("dev_server")
 
@@ -551,3 +554,89 @@ def test_a_request_is_one_short_line(
         "2026-11-21T10:00:00Z POST /v1/track 400 -> invalid_request: Add event.",
         "2026-11-21T10:00:00Z POST /v1/admin/campaigns/push-softask/pause 200 pause push-softask 0",
     ]
+
+
+@pytest.fixture
+def said(http: httpx.Client, capsys: pytest.CaptureFixture[str]) -> Said:
+    """Sends a body and tells what the lines say behind the method, without their time."""
+
+    def say(path: str, body: Any) -> list[str]:
+        capsys.readouterr()
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        http.post(path, content=content)
+        return [line.partition(" POST ")[2] for line in capsys.readouterr().err.splitlines()]
+
+    return say
+
+
+def test_the_line_names_the_rows_of_a_batch_that_were_rejected(said: Said) -> None:
+    good = {"type": "track", "userId": "u1", "event": "ValueMomentReached"}
+    bad = {"type": "identify", "userId": "u1", "traits": {"push_permission_status": "yes"}}
+    words = ", ".join(STATUS_WORDS)
+    assert said("/v1/batch", {"batch": [good, bad, {**good, "event": None}]}) == [
+        "/v1/batch 200 offer_granted -> open_deeplink (attempt 1), "
+        f"rejected batch[1]: traits.push_permission_status must be one of {words}, "
+        "rejected batch[2]: Add event"
+    ]
+
+
+def test_of_many_rejected_rows_the_line_names_three(said: Said) -> None:
+    assert said("/v1/b", {"batch": [{"type": "shout"}, 1, {"type": "track"}, 2, 3]}) == [
+        "/v1/b 200 -> rejected batch[0]: type must be one of "
+        "track, identify, alias, page, screen, group, "
+        "rejected batch[1]: The body must be a JSON object, "
+        "rejected batch[2]: Add userId or anonymousId: whose message is it? and 2 more"
+    ]
+
+
+def test_the_line_names_events_that_no_live_campaign_refers_to(said: Said) -> None:
+    stranger = {"userId": "u1", "event": "value_moment_reached"}
+    assert said("/v1/track", stranger) == [
+        "/v1/track 200 no live campaign refers to value_moment_reached"
+    ]
+    calls = [
+        {"type": "track", **stranger},
+        {"type": "screen", "userId": "u1", "name": "Streak"},
+        {"type": "track", **stranger},
+        {"type": "identify", "userId": "u1", "traits": {"plan": "free"}},
+        {"type": "track", "userId": "u1", "event": "ValueMomentReached"},
+    ]
+    compressed = gzip.compress(json.dumps({"batch": calls}).encode())
+    assert said("/v1/b", compressed) == [
+        "/v1/b 200 attributes_updated, offer_granted; "
+        "no live campaign refers to value_moment_reached, Streak -> open_deeplink (attempt 1)"
+    ]
+
+
+def test_the_line_says_that_the_host_already_has_its_v1(said: Said) -> None:
+    assert said("/v1/v1/batch", {}) == ["/v1/v1/batch 404 -> Not Found (the host is without /v1)"]
+    assert said("/v1/nowhere", {}) == ["/v1/nowhere 404 -> Not Found"]
+
+
+@pytest.mark.parametrize("path", ["/v1/track", "/v1/batch", "/v1/actions"])
+@pytest.mark.parametrize(
+    ("status", "told"), [("allowed", '"allowed"'), (1, "1"), ("", '""'), ("Denied", None)]
+)
+def test_the_line_names_a_push_status_that_was_not_read(
+    said: Said, path: str, status: Any, told: str | None
+) -> None:
+    message = {"type": "track", "userId": "u1", "event": "PushPermissionChanged"}
+    context = {"push": {"status": status}}
+    body = {**message, "batch": [message], "context": context}
+    hint = f"context.push.status {told} is no known word, and was not read"
+    [line] = said(path, body)
+    assert line.endswith(f" {hint}") if told else "context.push.status" not in line
+
+
+def test_the_line_stays_short_where_the_settings_cannot_be_had(
+    said: Said, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = backend.answer
+
+    def fail(event: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+        if event["rawPath"].endswith("/settings"):
+            return {"statusCode": 503, "body": "{}"}
+        return answer(event, request_id)
+
+    monkeypatch.setattr(backend, "answer", fail)
+    assert said("/v1/track", {"userId": "u1", "event": "x"}) == ["/v1/track 200"]
