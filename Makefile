@@ -64,7 +64,7 @@ prove: $(READY) engine ## The deep runs: 10,000 random lives and campaigns, and 
 	$(BIN)/python -m pytest tests/unit/core/test_machine.py tests/unit/core/test_adversarial.py \
 	  tests/unit/core/test_engine_properties.py tests/unit/core/test_merge_properties.py \
 	  tests/unit/core/test_merge_confluence.py tests/unit/core/test_merge_machine.py \
-	  --no-cov --hypothesis-profile=prove
+	  tests/integration/test_identity_machine.py --no-cov --hypothesis-profile=prove
 
 bench: $(READY) ## Ratios, each measured in one run: audiences beside other engines, and the backtest
 	@test -x build/bench/bin/python || $(PYTHON) -m venv build/bench

@@ -45,8 +45,8 @@ class Track(Function):
             handler="functions.track.handler.handler",
             description="Softask: decides on tracked events and answers with actions",
             environment=profile_environment(stage, tables),
-            # The handler gives up after 8 s; API Gateway would after 30.
-            timeout=Duration.seconds(10),
+            # A batch gives up after 8 s, one user after DynamoDB's time-outs; API Gateway after 30.
+            timeout=Duration.seconds(29),
             snap_start=stage.snap_start,
         )
         # A transaction is authorised through the actions it is made of.

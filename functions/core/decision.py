@@ -4,7 +4,7 @@ Pure: the same profile, message, campaigns and `now` give the same decision, so 
 while saving is answered by deciding again on the fresher profile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -101,14 +101,29 @@ def fold(
         decision = decide(profile, message, campaigns, now, joining.get(message.merges))
         profile = decision.profile
         decisions.append(decision)
-    actions = {
+    answered = (action for decision in decisions for action in decision.actions)
+    facts = tuple(fact for decision in decisions for fact in decision.facts)
+    return Fold(profile, still_told(answered, profile, now), facts, tuple(decisions))
+
+
+def still_told(actions: Iterable[Action], profile: Profile, now: int) -> tuple[Action, ...]:
+    """Of what was answered before the profile was as it is: what still is to be told, once each."""
+    told = {
         action.offer_id: action
-        for decision in decisions
-        for action in decision.actions
+        for action in actions
         if isinstance(action, Withdraw) or _is_open(profile, action.campaign, action.offer_id, now)
     }
-    facts = tuple(fact for decision in decisions for fact in decision.facts)
-    return Fold(profile, tuple(actions.values()), facts, tuple(decisions))
+    return tuple(told.values())
+
+
+def joined(one: Fold, other: Fold, now: int) -> Fold:
+    """What two folds of one user led to that were written one after the other."""
+    return Fold(
+        other.profile,
+        still_told((*one.actions, *other.actions), other.profile, now),
+        (*one.facts, *other.facts),
+        (*one.decisions, *other.decisions),
+    )
 
 
 def ignored(profile: Profile, messages: Sequence[Message]) -> Fold:
@@ -143,5 +158,6 @@ def _granted_by(profile: Profile, campaign_id: str, at: int) -> bool:
 
 
 def _is_open(profile: Profile, campaign_id: str, offer_id: str, now: int) -> bool:
-    offer = frequency.open_offer(profile.progress[campaign_id], now)
+    progress = profile.progress.get(campaign_id)
+    offer = frequency.open_offer(progress, now) if progress else None
     return offer is not None and offer.id == offer_id

@@ -15,7 +15,7 @@ from functions.core.compiled import Campaigns
 from functions.core.model import Offer, Profile, Progress
 from functions.core.moments import later
 
-ALIASES_KEPT = 100
+ALIASES_KEPT = 1_000
 
 T = TypeVar("T")
 

@@ -37,14 +37,19 @@ def fingerprint(content: bytes) -> bytes:
 
 
 def find(ring: bytes, message: Message) -> Entry | None:
-    """The entry of the same message id, if the ring holds it."""
-    wanted = _digest(message)
+    """The entry of the same message id, if the ring holds it.
+
+    After a login it may hold two: of the same content rather than of another.
+    """
+    wanted, found = _digest(message), None
     start = ring.find(wanted)
     while start >= 0:
         if start % _ENTRY == 0:
-            return _unpack(ring[start : start + _ENTRY])
+            found = _unpack(ring[start : start + _ENTRY])
+            if found.content == message.content:
+                return found
         start = ring.find(wanted, start + 1)
-    return None
+    return found
 
 
 def add(ring: bytes, message: Message, reason: Reason, now: int) -> bytes:

@@ -27,8 +27,18 @@ SCHEMA_VERSION = 1
 TOMBSTONE_KEPT = 30 * DAY
 """How long a deleted user's late events bring nobody back."""
 
+MOST_AT_ONCE = 100
+"""What DynamoDB writes in one transaction."""
+
+MOST_BYTES = 380_000
+"""Of a profile with its facts: DynamoDB keeps 400 KB with all other attributes."""
+
 MOST_READ = 100
 """Items of one BatchGetItem."""
+
+
+class TooMuch(Exception):
+    """More than one write holds: fewer messages at once, or fewer logins, may fit."""
 
 
 class ProfileItem(Model):
@@ -132,7 +142,8 @@ def save(
 
     joined: anonymous profiles that became part of this one; in the same transaction each leaves a
     redirect behind. `retention` in milliseconds; 0 keeps the profile for ever. Raises `Conflict`
-    when an item changed since it was read, `Unavailable` when DynamoDB does not answer.
+    when an item changed since it was read, `Unavailable` when DynamoDB does not answer, `TooMuch`
+    before anything is written.
     """
     until = _retain_until(profile, retention)
     surplus = stored.surplus
@@ -144,10 +155,15 @@ def save(
         body=codec.encode(profile, surplus),
         outbox=msgspec.json.encode(facts) if facts else None,
     )
-    redirects = [_item(each, retain_until=until, became=stored.key) for each in joined]
+    # They must outlive a user who lives on for years, or the id would begin a second life.
+    redirects = [_item(each, became=stored.key) for each in joined]
     moved = list(windows.changes(stored.key, stored.profile, profile))
     for each in joined:
         moved.extend(windows.changes(each.key, each.profile, replace(each.profile, progress={})))
+    if 1 + len(redirects) + len(moved) > MOST_AT_ONCE:
+        raise TooMuch
+    if len(item.body or b"") + len(item.outbox or b"") > MOST_BYTES:
+        raise TooMuch
     with connection.translated_errors():
         if not moved and not redirects:
             item.save()

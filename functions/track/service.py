@@ -64,6 +64,7 @@ class Tracker:
         ends_at = self._seconds() + DEADLINE
         decisions: list[Decision | None] = [None] * len(messages)
         actions: dict[str, Action] = {}
+        answered: dict[User, tuple[Action, ...]] = {}
         for shares in _rounds(messages, campaigns):
             ahead = _read_ahead(shares, messages, now)
             folds = side_by_side(
@@ -72,8 +73,14 @@ class Tracker:
                 ends_at - self._seconds(),
             )
             for share, fold in zip(ahead, folds, strict=True):
-                # A later round may take back what an earlier one offered.
+                # A later round may take back what an earlier one offered, or tell that it was seen.
+                for alias in fold.profile.aliases:
+                    earlier = answered.pop(User("anonymous", alias), ())
+                    still = decision.still_told(earlier, fold.profile, now)
+                    for gone in [each for each in earlier if each not in still]:
+                        actions.pop(gone.offer_id, None)
                 actions |= {action.offer_id: action for action in fold.actions}
+                answered[share.user] = fold.actions
                 for place, decided in zip(share.places, fold.decisions, strict=True):
                     decisions[place] = decided
         return Folded(tuple(decisions), tuple(actions.values()))
@@ -106,7 +113,18 @@ class Tracker:
             ahead.clear()
             return _fold(replace(share, read=read), told, campaigns, now)
 
-        return self._retry.until_written(attempt)
+        try:
+            return self._retry.until_written(attempt)
+        except profiles.TooMuch:
+            if len(told) == 1:
+                raise
+        middle = len(share.places) // 2
+        halves = (share.places[:middle], share.places[middle:])
+        one, other = (
+            self._fold(replace(share, places=half, read={}), messages, campaigns, now)
+            for half in halves
+        )
+        return decision.joined(one, other, now)
 
 
 def _rounds(messages: Sequence[Message], campaigns: Campaigns) -> Iterator[list[Share]]:
@@ -140,9 +158,9 @@ def _read_ahead(shares: list[Share], messages: Sequence[Message], now: int) -> l
 
     An anonymous id that became a user has that user's share.
     """
-    if len(shares) <= 1:
-        return shares
     anonymous = [User("anonymous", id_) for share in shares for id_ in share.joins]
+    if not shares or (len(shares) == 1 and len(anonymous) <= 1):
+        return shares
     read = profiles.load_many((share.user for share in shares), now)
     read |= profiles.find_many(anonymous, now)
     united: dict[str, Share] = {}

@@ -30,7 +30,7 @@ LOG_GROUP = "AWS::Logs::LogGroup"
 FUNCTIONS = ("Track", "Admin", "Sweep", "Ledger")
 TABLES = ("Tables/Profiles", "Tables/RetryWindows", "Tables/Campaigns", "Tables/Ledger")
 STREAMS = ("Ledger/Profiles", "Ledger/RetryWindows")
-TIMEOUTS = [("Track", 10), ("Admin", 29), ("Sweep", 300), ("Ledger", 60)]
+TIMEOUTS = [("Track", 29), ("Admin", 29), ("Sweep", 300), ("Ledger", 60)]
 
 XRAY = {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}
 

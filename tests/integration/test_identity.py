@@ -411,3 +411,78 @@ def test_an_identify_with_one_id_merges_nobody(
     app.send("/v1/identify", json.dumps(changed(body)))
     assert "TransactWriteItems" not in database.calls
     assert own(app).became == ""
+
+
+# --- more than one write holds ---
+
+
+def logins(count: int) -> list[Json]:
+    return [{"type": "identify", "userId": "u1", "anonymousId": f"a{i}"} for i in range(count)]
+
+
+def test_more_logins_than_a_transaction_holds_are_written_in_parts(
+    app: App, database: Database
+) -> None:
+    answer = app.post("/v1/batch", {"batch": logins(120)})
+    assert {row["status"] for row in answer["results"]} == {"accepted"}
+    assert len(app.profile().aliases) == 120
+    assert database.calls.count("TransactWriteItems") == 2
+    database.calls.clear()
+    app.post("/v1/batch", {"batch": logins(120)})
+    assert "TransactWriteItems" not in database.calls
+
+
+def test_more_windows_than_a_transaction_holds_are_carried_in_parts(app: App) -> None:
+    for i in range(60):
+        tell(app, "Declined", offer_to(app, f"a{i}"), f"a{i}")
+    app.post("/v1/batch", {"batch": logins(60)})
+    assert progress_of(app.profile()).attempts == 60
+    assert items("SOFTASK_WINDOWS_TABLE") == [], "nothing is waited for after the last attempt"
+
+
+def test_more_facts_than_an_item_holds_are_written_in_parts(app: App, database: Database) -> None:
+    asks = ["ValueMomentReached", "PushSoftAskSuppressed"] * 1_250
+    batch = [message(event, device="d" * 36, messageId=f"m{i}") for i, event in enumerate(asks)]
+    answer = app.post("/v1/batch", {"batch": batch})
+    assert {row["status"] for row in answer["results"]} == {"accepted"}
+    assert app.profile().events["ValueMomentReached"].count == 1_250
+    assert database.calls.count("PutItem") > 1
+    database.calls.clear()
+    again = app.post("/v1/batch", {"batch": batch})
+    assert {row["status"] for row in again["results"]} == {"duplicate"}
+    assert database.calls == ["GetItem"]
+
+
+def test_a_batch_does_not_answer_a_popup_that_it_tells_of_itself(app: App) -> None:
+    """As SDKs send it that repeat the login at every start."""
+    log_in(app)
+    properties = {"offerId": offer_to(app)["offerId"]}
+    batch = [
+        anonymous("ValueMomentReached"),
+        message("PushSoftAskShown", properties=properties),
+        message("PushSoftAskDeclined", properties=properties),
+        {"type": "identify", "userId": "u1", "anonymousId": "a1"},
+    ]
+    assert app.post("/v1/batch", {"batch": batch})["actions"] == []
+
+
+def test_a_redirect_has_no_end_while_its_user_lives_on(app: App) -> None:
+    tell(app, "Declined", offer_to(app))
+    log_in(app)
+    known = profiles.ProfileItem.get(profiles.key_of(User("user", "u1")))
+    redirect = profiles.ProfileItem.get(profiles.key_of(ANONYMOUS))
+    assert known.retain_until is not None
+    assert redirect.retain_until is None
+
+
+def test_row_02_of_two_messages_under_one_id_each_is_recognised_after_the_login(
+    app: App,
+) -> None:
+    first = anonymous("ValueMomentReached", messageId="m1", properties={"n": 1})
+    second = message("ValueMomentReached", messageId="m1", properties={"n": 2})
+    for body in (first, second):
+        app.post("/v1/track", body)
+    log_in(app)
+    for body in (first, second):
+        app.post("/v1/track", body)
+    assert app.profile().events["ValueMomentReached"].count == 2
