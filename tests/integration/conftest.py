@@ -158,6 +158,11 @@ def _local(engine: str, seen: Database, monkeypatch: pytest.MonkeyPatch) -> Iter
     yield
 
 
+def own_logger(stream: io.StringIO) -> Logger:
+    """One of a name that no other test has: Powertools keeps the first stream of each name."""
+    return Logger(service=f"test-{uuid.uuid4()}", stream=stream)
+
+
 class App:
     """An app that speaks HTTP to the functions: API Gateway events in, JSON out."""
 
@@ -171,7 +176,7 @@ class App:
             tracker=Tracker(self.pauses.append, random.Random(1).random, lambda: self.seconds),
             live=self.live,
             clock=lambda: self.now,
-            logger=Logger(service=f"test-{id(self)}", stream=self.log),
+            logger=own_logger(self.log),
             salt="test-salt",
         )
 
@@ -234,7 +239,7 @@ class Admin:
             importer=Importer(pause, jitter),
             eraser=Eraser(Retry(pause, jitter)),
             clock=lambda: self.now,
-            logger=Logger(service=f"test-{id(self)}", stream=self.log),
+            logger=own_logger(self.log),
             salt="test-salt",
         )
 

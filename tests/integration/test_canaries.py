@@ -119,6 +119,7 @@ def _event(method: str, route: str, body: Any, **path: str) -> Json:
         "rawQueryString": "",
         "headers": {"authorization": f"Basic {key}"},
         "requestContext": {"stage": "$default", "http": {"method": method, "path": raw_path}},
+        "pathParameters": path,
         "body": body if isinstance(body, str) else json.dumps(body),
         "isBase64Encoded": False,
     }
