@@ -153,12 +153,12 @@ class Operator:
         """
         compiled = self._compiled(now)
         seen = _seen(campaign, user, compiled)
+        asked = question(explain.question_event(seen))
         stored = profiles.load(user, now)
         profile = stored.profile
         if stored.is_deleted:
             explanation = explain.of_deleted(seen, stored.refused_until, now)
             return Explained(explanation, profile, is_known=False)
-        asked = question(explain.question_event(seen))
         # An anonymous id stands for the device where none is told.
         if asked.device in ("", user.id):
             asked = replace(asked, device=devices.usual(profile))

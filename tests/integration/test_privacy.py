@@ -806,6 +806,14 @@ def test_row_39_of_a_deleted_user_explain_knows_nothing_and_writes_nothing(
 
 
 @pytest.mark.usefixtures("lived")
+def test_a_question_about_a_deleted_user_is_read_as_strictly(admin: Admin) -> None:
+    delete(admin)
+    body = {"userId": "u1", "event": "x" * 201}
+    answer = admin.refused("POST", "/campaigns/{id}/explain", body, id="push-softask")
+    assert (answer["status"], answer["field"]) == (400, "event")
+
+
+@pytest.mark.usefixtures("lived")
 def test_row_39_a_deleted_test_user_skips_no_waits(admin: Admin) -> None:
     known_ = admin.call("GET", "/settings")
     settings = {**known_["settings"], "test_users": ["u1"]}
