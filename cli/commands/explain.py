@@ -12,6 +12,7 @@ from cli.commands.target import (
     Profile,
     Region,
     Url,
+    User,
     fail,
     remote_at,
     user_of,
@@ -22,7 +23,6 @@ from functions.core.reason import Reason
 
 Json = dict[str, Any]
 
-User = Annotated[str, typer.Argument(metavar="USER", help="The user's id.")]
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.")]
 
 _OS = {"ios": "iOS", "android": "Android"}

@@ -27,6 +27,7 @@ Region = Annotated[
     str | None,
     typer.Option("--region", metavar="NAME", help="The AWS region, if the URL does not say it."),
 ]
+User = Annotated[str, typer.Argument(metavar="USER", help="The user's id.")]
 Anonymous = Annotated[bool, typer.Option("--anonymous", help="USER is an anonymous id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the server's answer as it came.")]
 Reason = Annotated[

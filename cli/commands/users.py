@@ -15,6 +15,7 @@ from cli.commands.target import (
     Profile,
     Region,
     Url,
+    User,
     Yes,
     fail,
     remote_at,
@@ -30,8 +31,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-User = Annotated[str, typer.Argument(metavar="USER", help="The user's id.")]
 
 
 @app.command()

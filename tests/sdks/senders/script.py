@@ -38,8 +38,20 @@ class Report:
         self.errors.append(str(error))
 
 
+def send(sdk: Any, logger: str, host: str) -> None:
+    """Makes the script's calls; `logger` and `host`: what the SDK names them."""
+    with _reported(logger) as (script, report):
+        sdk.write_key = script["writeKey"]
+        sdk.on_error = report.on_error
+        for name, value in {host: script["host"], **script["options"]}.items():
+            setattr(sdk, name, value)
+        for call in script["calls"]:
+            _make(sdk, call)
+        sdk.flush()
+
+
 @contextmanager
-def reported(logger: str) -> Iterator[tuple[Json, Report]]:
+def _reported(logger: str) -> Iterator[tuple[Json, Report]]:
     """The script to send; at the end, the report is printed as one line of JSON."""
     sys.addaudithook(_watch_connections)
     records, report = _Records(), Report()
@@ -52,7 +64,7 @@ def reported(logger: str) -> Iterator[tuple[Json, Report]]:
     sys.stdout.write(json.dumps(told))
 
 
-def make(sdk: Any, call: Json) -> None:
+def _make(sdk: Any, call: Json) -> None:
     """A call in Segment's words, as the keyword arguments of a Python SDK."""
     arguments = {_snake(name): value for name, value in call.items() if name != "type"}
     if "timestamp" in arguments:
