@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
+from functions.core.overlay import overlaid
 from functions.core.permission import is_status
 from functions.wire.body import MAX_BATCH, parse, parse_array, parse_envelope, read_body
 from functions.wire.calls import CALLS, MessageKind
-from functions.wire.context import merged, part
+from functions.wire.context import part
 from functions.wire.messages import Json, read_message
 
 _MOST = 4
@@ -138,7 +139,7 @@ def _sent(kind: MessageKind, body: Json, shared: Json, now: int) -> Sent:
 
 
 def _status(body: Json, shared: Json) -> Any:
-    context = merged(part(shared, "context"), part(body, "context"))
+    context = overlaid(part(shared, "context"), part(body, "context"))
     return part(context, "push").get("status")
 
 

@@ -49,6 +49,9 @@ Surplus = Mapping[str, Any]
 
 _UNKNOWN = "\0unknown"
 
+UNREADABLE = (zlib.error, msgspec.MsgspecError)
+"""What `decode` raises for bytes that are no profile."""
+
 
 def decode(body: bytes) -> tuple[Profile, Surplus]:
     """The profile and the surplus that `encode` must be given back; usually empty."""
@@ -125,15 +128,3 @@ def merge(value: Any, surplus: Surplus) -> Any:
         if key != _UNKNOWN and key in merged:
             merged[key] = merge(merged[key], below)
     return merged
-
-
-def united(one: Surplus, other: Surplus) -> Surplus:
-    """Both surpluses; where they disagree, the other's."""
-    both = dict(one)
-    for key, value in other.items():
-        below = both.get(key)
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
-            both[key] = united(below, value)
-        else:
-            both[key] = value
-    return both

@@ -1,6 +1,7 @@
 """Profiles: one item a user, read strongly and written under a condition."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from pynamodb.transactions import TransactWrite
 
 from functions.core.decision import new_profile
 from functions.core.model import DAY, Fact, Profile, User
+from functions.core.overlay import overlaid
 from functions.store import codec, connection, windows
 from functions.store.keys import user_key
 
@@ -110,25 +112,29 @@ def find(user: User, now: int) -> Stored:
 
 
 def load_many(users: Iterable[User], now: int) -> dict[User, Stored]:
-    """As `load`, a hundred users a call; those whom DynamoDB left out are missing."""
+    """As `load`, a hundred users a call; those of whom nothing could be read are missing."""
     own = find_many(users, now)
     became = _get_many({each.became for each in own.values() if each.became})
-    return {
-        user: _followed(each, became[each.became], now) if each.became else each
-        for user, each in own.items()
-        if not each.became or each.became in became
-    }
+    found = {user: each for user, each in own.items() if not each.became}
+    for user, each in own.items():
+        if each.became in became:
+            with suppress(*codec.UNREADABLE):
+                found[user] = _followed(each, became[each.became], now)
+    return found
 
 
 def find_many(users: Iterable[User], now: int) -> dict[User, Stored]:
-    """As `find`, a hundred users a call; those whom DynamoDB left out are missing.
+    """As `find`, a hundred users a call; those of whom nothing could be read are missing.
 
-    It leaves some out when it throttles. pynamodb's own `batch_get` would ask for them again
-    without a pause or an end.
+    DynamoDB leaves some out when it throttles, for which pynamodb's own `batch_get` would ask
+    again without a pause or an end. And whose profile cannot be decoded shall fail alone.
     """
     by_key = {key_of(user): user for user in users}
-    found = _get_many(by_key)
-    return {by_key[key]: _stored(key, item, by_key[key], now) for key, item in found.items()}
+    found = {}
+    for key, item in _get_many(by_key).items():
+        with suppress(*codec.UNREADABLE):
+            found[by_key[key]] = _stored(key, item, by_key[key], now)
+    return found
 
 
 def save(
@@ -148,7 +154,7 @@ def save(
     until = _retain_until(profile, retention)
     surplus = stored.surplus
     for each in joined:
-        surplus = codec.united(each.surplus, surplus)
+        surplus = overlaid(each.surplus, surplus)
     item = _item(
         stored,
         retain_until=until,

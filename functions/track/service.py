@@ -1,7 +1,7 @@
 """Messages in, decisions out: load, decide, save, and again when somebody else was faster."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from functions.core import decision, standing
 from functions.core.compiled import Campaigns
@@ -13,6 +13,7 @@ from functions.core.verdict import Decision
 from functions.store import profiles
 from functions.store.profiles import Stored
 from functions.store.retry import Retry, side_by_side
+from functions.track.shares import Share, read_ahead, rounds
 
 DEADLINE = 8.0
 """Seconds for all users of a batch; what was not answered by then may be sent again."""
@@ -24,20 +25,6 @@ class Folded:
 
     decisions: tuple[Decision | None, ...]
     actions: tuple[Action, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """One user's messages in a batch, by their places in it, ordered by when they happened.
-
-    joins: the anonymous ids that are this user's to merge.
-    read: what was read of them ahead, many users at once.
-    """
-
-    user: User
-    places: tuple[int, ...]
-    joins: tuple[str, ...] = ()
-    read: Mapping[User, Stored] = field(default_factory=dict)
 
 
 class Tracker:
@@ -59,31 +46,32 @@ class Tracker:
         """Folds messages of any number of users, each user's in one read and one write.
 
         A message that no campaign refers to costs no database call; its decision is None.
-        Raises `Unavailable`; every message may then be sent again.
+        Raises `Unavailable`, or what else one user's share failed with, once the others' shares
+        are written; every message may then be sent again.
         """
         ends_at = self._seconds() + DEADLINE
         decisions: list[Decision | None] = [None] * len(messages)
-        actions: dict[str, Action] = {}
-        answered: dict[User, tuple[Action, ...]] = {}
-        for shares in _rounds(messages, campaigns):
-            ahead = _read_ahead(shares, messages, now)
-            folds = side_by_side(
-                lambda share: self._fold(share, messages, campaigns, now),
-                ahead,
+        folds: list[dict[User, Fold]] = []
+        failed: list[Exception] = []
+        for apart in rounds(messages, campaigns):
+            shares = read_ahead(apart, messages, now)
+            results = side_by_side(
+                lambda share: self._result(share, messages, campaigns, now),
+                shares,
                 ends_at - self._seconds(),
             )
-            for share, fold in zip(ahead, folds, strict=True):
-                # A later round may take back what an earlier one offered, or tell that it was seen.
-                for alias in fold.profile.aliases:
-                    earlier = answered.pop(User("anonymous", alias), ())
-                    still = decision.still_told(earlier, fold.profile, now)
-                    for gone in [each for each in earlier if each not in still]:
-                        actions.pop(gone.offer_id, None)
-                actions |= {action.offer_id: action for action in fold.actions}
-                answered[share.user] = fold.actions
-                for place, decided in zip(share.places, fold.decisions, strict=True):
+            written = {}
+            for share, result in zip(shares, results, strict=True):
+                if isinstance(result, Exception):
+                    failed.append(result)
+                    continue
+                written[share.user] = result
+                for place, decided in zip(share.places, result.decisions, strict=True):
                     decisions[place] = decided
-        return Folded(tuple(decisions), tuple(actions.values()))
+            folds.append(written)
+        if failed:
+            raise failed[0]
+        return Folded(tuple(decisions), _told(folds, now))
 
     def actions(self, asker: Message, campaigns: Campaigns, now: int) -> tuple[Action, ...]:
         """The open offers of a user and device."""
@@ -100,6 +88,15 @@ class Tracker:
     def route(self, asker: Message, now: int) -> Route | None:
         """Where an explicit ask leads, past caps."""
         return standing.route_for(profiles.load(asker.user, now).profile, asker)
+
+    def _result(
+        self, share: Share, messages: Sequence[Message], campaigns: Campaigns, now: int
+    ) -> Fold | Exception:
+        """One user's fault is not the others'."""
+        try:
+            return self._fold(share, messages, campaigns, now)
+        except Exception as error:
+            return error
 
     def _fold(
         self, share: Share, messages: Sequence[Message], campaigns: Campaigns, now: int
@@ -127,58 +124,19 @@ class Tracker:
         return decision.joined(one, other, now)
 
 
-def _rounds(messages: Sequence[Message], campaigns: Campaigns) -> Iterator[list[Share]]:
-    """The messages by user. Users who merge an anonymous id come last, so that what the batch
-    tells of that id is merged with it.
+def _told(rounds: Sequence[Mapping[User, Fold]], now: int) -> tuple[Action, ...]:
+    """What the folds answer together, once each. A login may take back what the round before
+    offered its anonymous id, or tell that it was seen.
     """
-    order = sorted(range(len(messages)), key=lambda place: messages[place].at)
-    places: dict[User, list[int]] = {}
-    claims: dict[str, User] = {}
-    for place in order:
-        message = messages[place]
-        if not decision.matters(message, campaigns):
-            continue
-        places.setdefault(message.user, []).append(place)
-        if message.merges:
-            # Whoever logged in first: an anonymous id is one user's alone.
-            claims.setdefault(message.merges, message.user)
-    joins: dict[User, list[str]] = {}
-    for anonymous, user in claims.items():
-        joins.setdefault(user, []).append(anonymous)
-    yield [Share(user, tuple(each)) for user, each in places.items() if user not in joins]
-    yield [
-        Share(user, tuple(each), tuple(joins[user]))
-        for user, each in places.items()
-        if user in joins
-    ]
-
-
-def _read_ahead(shares: list[Share], messages: Sequence[Message], now: int) -> list[Share]:
-    """The shares with what is stored of them, a hundred users a call; one alone reads for itself.
-
-    An anonymous id that became a user has that user's share.
-    """
-    anonymous = [User("anonymous", id_) for share in shares for id_ in share.joins]
-    if not shares or (len(shares) == 1 and len(anonymous) <= 1):
-        return shares
-    read = profiles.load_many((share.user for share in shares), now)
-    read |= profiles.find_many(anonymous, now)
-    united: dict[str, Share] = {}
-    for share in shares:
-        stored = read.get(share.user)
-        key = stored.key if stored else profiles.key_of(share.user)
-        united[key] = _united(united[key], share, messages) if key in united else share
-    return [replace(share, read=_read_of(share, read)) for share in united.values()]
-
-
-def _united(one: Share, other: Share, messages: Sequence[Message]) -> Share:
-    places = sorted((*one.places, *other.places), key=lambda place: (messages[place].at, place))
-    return replace(one, places=tuple(places), joins=(*one.joins, *other.joins))
-
-
-def _read_of(share: Share, read: Mapping[User, Stored]) -> dict[User, Stored]:
-    users = (share.user, *(User("anonymous", id_) for id_ in share.joins))
-    return {user: read[user] for user in users if user in read}
+    first, second = rounds
+    before = {user: fold.actions for user, fold in first.items()}
+    told: list[Action] = []
+    for fold in second.values():
+        merged = [before.pop(User("anonymous", id_), ()) for id_ in fold.profile.aliases]
+        earlier = [action for actions in merged for action in actions]
+        told += decision.still_told([*earlier, *fold.actions], fold.profile, now)
+    untouched = [action for actions in before.values() for action in actions]
+    return tuple({action.offer_id: action for action in (*untouched, *told)}.values())
 
 
 def _fold(share: Share, told: list[Message], campaigns: Campaigns, now: int) -> Fold:

@@ -59,20 +59,6 @@ def read_context(context: Context, clock: PhoneClock) -> Told:
     )
 
 
-def merged(under: Context, over: Context) -> Context:
-    """One context over another, key by key at every depth."""
-    if not under:
-        return over
-    both = dict(under)
-    for key, value in over.items():
-        below = both.get(key)
-        if isinstance(below, dict) and isinstance(value, dict):
-            both[key] = merged(below, value)
-        else:
-            both[key] = value
-    return both
-
-
 def part(context: Context, name: str) -> Context:
     """What the context says under that name; empty where that is no object."""
     found = context.get(name)

@@ -11,6 +11,7 @@ import msgspec
 from functions.core.audience import PUSH_STATUS
 from functions.core.model import Message, User
 from functions.core.moments import parse_moment, parse_time
+from functions.core.overlay import overlaid
 from functions.core.permission import STATUS_WORDS, is_status, read_status
 from functions.core.recent import fingerprint
 from functions.wire.calls import (
@@ -29,7 +30,7 @@ from functions.wire.calls import (
     Track,
     View,
 )
-from functions.wire.context import Context, merged, part, read_context, value_of
+from functions.wire.context import Context, part, read_context, value_of
 from functions.wire.errors import InvalidRequest, TooLarge
 from functions.wire.times import PhoneClock
 
@@ -52,7 +53,7 @@ def read_message(kind: MessageKind, body: Json, now: int, shared: Json = _EMPTY)
     Raises `InvalidRequest` naming the field. Unknown `context` values read as absent.
     """
     call = _read_call(body, CALLS[kind])
-    context = merged(part(shared, "context"), call.context or _EMPTY)
+    context = overlaid(part(shared, "context"), call.context or _EMPTY)
     sent_at = shared.get("sentAt") if call.sent_at is None else call.sent_at
     clock = _phone_clock(sent_at, now)
     happened, age = _happened(call, clock)
@@ -110,7 +111,7 @@ def read_user(body: Json) -> User:
 def read_object(value: Any) -> dict[str, Any]:
     """A message is an object."""
     if not isinstance(value, dict):
-        raise InvalidRequest("The body must be a JSON object.", "body")
+        raise InvalidRequest("This must be a JSON object.", "body")
     return value
 
 

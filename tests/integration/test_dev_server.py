@@ -584,7 +584,7 @@ def test_of_many_rejected_rows_the_line_names_three(said: Said) -> None:
     assert said("/v1/b", {"batch": [{"type": "shout"}, 1, {"type": "track"}, 2, 3]}) == [
         "/v1/b 200 -> rejected batch[0]: type must be one of "
         "track, identify, alias, page, screen, group, "
-        "rejected batch[1]: The body must be a JSON object, "
+        "rejected batch[1]: This must be a JSON object, "
         "rejected batch[2]: Add userId or anonymousId: whose message is it? and 2 more"
     ]
 

@@ -8,7 +8,7 @@ from functions.core.model import User
 from functions.store import profiles
 from functions.store.profiles import ProfileItem
 from functions.track import service
-from tests.integration.conftest import App, Database, Json, message
+from tests.integration.conftest import SECOND, App, Database, Json, message
 
 
 @pytest.fixture(autouse=True)
@@ -131,3 +131,23 @@ def test_one_conflict_in_a_batch_is_decided_again_alone(app: App, database: Data
     app.post("/v1/batch", {"batch": of_users(3, 1)})
     assert app.profile("u1").events["ValueMomentReached"].count == 2
     assert [app.profile(user).events["ValueMomentReached"].count for user in ("u0", "u2")] == [1, 1]
+
+
+@pytest.mark.parametrize("spoilt", ["u1", "v1", "a0"])
+def test_a_profile_that_cannot_be_decoded_fails_alone(app: App, spoilt: str) -> None:
+    """The batch is a 500, and so sent again; nothing of anybody else waits for that."""
+    app.post("/v1/batch", {"batch": of_users(3, 1)})
+    app.track("ValueMomentReached", user="v1")
+    app.post("/v1/track", {"anonymousId": "a0", "event": "ValueMomentReached"})
+    user = User("anonymous" if spoilt == "a0" else "user", spoilt)
+    item = ProfileItem.get(profiles.key_of(user))
+    item.body = b"spoilt"
+    item.save()
+    app.now += SECOND
+    moments = [message("ValueMomentReached", user=f"u{i}") for i in range(3)]
+    logins = [{"type": "identify", "userId": f"v{i}", "anonymousId": f"a{i}"} for i in range(3)]
+    status, answer = app.send("/v1/batch", json.dumps({"batch": [*moments, *logins]}))
+    assert (status, answer["code"]) == (500, "internal_error")
+    for i in {0, 1, 2} - {int(spoilt[1])}:
+        assert set(app.profile(f"v{i}").aliases) == {f"a{i}"}
+        assert app.profile(f"u{i}").events["ValueMomentReached"].count == 2

@@ -382,6 +382,17 @@ def test_row_39_a_late_login_merges_nothing_into_a_deleted_user(lived: App, admi
     assert everything() == before
 
 
+def test_row_39_a_late_login_takes_no_anonymous_id_from_who_logs_in_next(
+    lived: App, admin: Admin
+) -> None:
+    delete(admin)
+    install(lived, "a3")
+    logins = [{"userId": "u1", "anonymousId": "a3"}, {"userId": "u2", "anonymousId": "a3"}]
+    lived.post("/v1/batch", {"batch": [{"type": "identify", **login} for login in logins]})
+    assert is_only_buried(known())
+    assert "a3" in lived.profile("u2").aliases
+
+
 def test_row_39_a_late_login_merges_nothing_from_a_deleted_anonymous_id(
     lived: App, admin: Admin
 ) -> None:
