@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 from msgspec.structs import replace
 
-from cli.local_tables import NAMES
+from cli.local_tables import NAMES, create_tables
 from functions.core import frequency
 from functions.core.campaign import Package
 from functions.core.model import Profile, Progress, User
@@ -51,7 +51,6 @@ BURIED = 30 * DAY
 USERS = (User("user", "u1"), User("user", "u2"))
 ANONYMOUS = tuple(User("anonymous", id_) for id_ in ("a1", "a2", "a3"))
 EVERYBODY = (*USERS, *ANONYMOUS)
-KEYS = {PROFILES: ("user_key",), WINDOWS: ("user_key", "campaign"), LEDGER: ("user_key", "fact_id")}
 WRITES = ("PutItem", "TransactWriteItems")
 
 EXAMPLES_SHARE = 25
@@ -125,7 +124,7 @@ class Society(RuleBasedStateMachine):
 
     def __init__(self, package: Package, database: Database) -> None:
         super().__init__()
-        _empty_tables()
+        _new_tables()
         self.app, self.admin, self.database = App(package), Admin(package), database
         self.people = {user: Person() for user in EVERYBODY}
         self.became: dict[User, User] = {}
@@ -558,11 +557,12 @@ def _ids(who: User) -> Json:
     return {"userId" if who.kind == "user" else "anonymousId": who.id}
 
 
-def _empty_tables() -> None:
+def _new_tables() -> None:
+    """moto keeps every stream record for as long as its table is there."""
     client = boto3.client("dynamodb")
-    for variable, names in KEYS.items():
-        for item in client.scan(TableName=NAMES[variable])["Items"]:
-            client.delete_item(TableName=NAMES[variable], Key={name: item[name] for name in names})
+    for name in NAMES.values():
+        client.delete_table(TableName=name)
+    create_tables(client)
 
 
 def test_row_60_no_life_of_ids_phones_and_deletions_brings_a_third_popup(
