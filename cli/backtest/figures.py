@@ -9,7 +9,8 @@ import msgspec
 
 from cli.backtest.phone import Rates
 from cli.backtest.recording import Lives, Recording
-from cli.backtest.world import Tally, World
+from cli.backtest.world import OF_USERS, Tally, World
+from functions.core.experiment import DIRECT_PROMPT
 from functions.core.model import DAY, HOUR, FactKind, User
 from functions.core.moments import format_time
 from functions.core.reason import Reason
@@ -86,7 +87,10 @@ class FirstShow(_Figures, frozen=True, kw_only=True):
 
 
 class Counts(_Figures, frozen=True, kw_only=True):
-    """What can be compared number by number. silent: shown, and never answered."""
+    """What can be compared number by number.
+
+    silent: popups that were shown and never answered; direct_prompts: without a popup before them.
+    """
 
     users_with_trigger: int
     triggers: int
@@ -102,8 +106,24 @@ class Counts(_Figures, frozen=True, kw_only=True):
     granted: int
     denied: int
     held_out: int
+    direct_prompts: int
     exhausted: int
     duplicates: int
+
+
+class ArmFigures(_Figures, frozen=True, kw_only=True):
+    """What became of those who met the campaign in one arm.
+
+    shows: of popups, or of direct prompts.
+    opted_in: users who said yes, and then to the OS too; converted: who granted the permission in
+    whatever way. goals: the goal's events.
+    """
+
+    exposed: int
+    shows: int
+    opted_in: int
+    converted: int
+    goals: int
 
 
 class CampaignFigures(_Figures, frozen=True, kw_only=True):
@@ -113,6 +133,7 @@ class CampaignFigures(_Figures, frozen=True, kw_only=True):
     campaign: str
     overridden: str | None
     counts: Counts
+    arms: Mapping[str, ArmFigures]
     shows_per_user: Mapping[str, int]
     shows_per_attempt: Mapping[str, int]
     first_show: FirstShow | None
@@ -181,6 +202,7 @@ def _campaign(name: str, world: World, lives: Lives) -> CampaignFigures:
         campaign=world.campaign.id,
         overridden=None if status == "active" else status,
         counts=_counts(tally, lives),
+        arms={arm: _arm(arm, tally, lives) for arm, facts in sorted(tally.by_arm.items()) if facts},
         shows_per_user=_shows_per_user(tally, lives),
         shows_per_attempt={str(n): shows for n, shows in sorted(tally.by_attempt.items())},
         first_show=_first_show(tally, lives),
@@ -207,8 +229,23 @@ def _counts(tally: Tally, lives: Lives) -> Counts:
         granted=facts[FactKind.GRANTED],
         denied=facts[FactKind.DENIED],
         held_out=_persons(tally.held_out, lives),
+        direct_prompts=tally.by_arm[DIRECT_PROMPT][FactKind.SHOWN],
         exhausted=_persons(tally.exhausted, lives),
         duplicates=tally.duplicates,
+    )
+
+
+def _arm(arm: str, tally: Tally, lives: Lives) -> ArmFigures:
+    exposed, opted_in, converted = (
+        _persons(tally.of_users_by_arm[arm, kind], lives) for kind in OF_USERS
+    )
+    facts = tally.by_arm[arm]
+    return ArmFigures(
+        exposed=exposed,
+        shows=facts[FactKind.SHOWN],
+        opted_in=opted_in,
+        converted=converted,
+        goals=facts[FactKind.GOAL],
     )
 
 

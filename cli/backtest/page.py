@@ -7,11 +7,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.backtest.figures import CampaignFigures, Outcomes, Read, Report
+from cli.backtest.figures import ArmFigures, CampaignFigures, Outcomes, Read, Report
 from cli.render import printable
 
 COLOURS = ("cyan", "magenta")
 """Of the first and the second campaign."""
+
+_NO_ARM = ArmFigures(exposed=0, shows=0, opted_in=0, converted=0, goals=0)
 
 Figure = Callable[[CampaignFigures], int]
 
@@ -30,6 +32,7 @@ def print_report(report: Report, console: Console) -> None:
     """Everything but the charts, for a reader in a hurry: what matters most stands first."""
     _print_answer(report, console)
     _print_figures(report, console)
+    _print_arms(report, console)
     _print_first_shows(report, console)
     _print_silence(report, console)
 
@@ -112,6 +115,7 @@ def _rows(users: int) -> Iterator[_Row]:
     yield _Row("  declined", lambda c: c.counts.declined, _shows)
     yield _Row("  dismissed", lambda c: c.counts.dismissed, _shows)
     yield _Row("  never answered", lambda c: c.counts.silent, _shows)
+    yield _Row("OS prompts without a popup", lambda c: c.counts.direct_prompts, minor=True)
     yield _Row("Permissions granted", lambda c: c.counts.granted, _approved)
     yield _Row("Permissions denied", lambda c: c.counts.denied, _approved)
     yield _Row("Triggers", _triggers)
@@ -132,7 +136,7 @@ def _triggers(each: CampaignFigures) -> int:
 
 
 def _unshown(each: CampaignFigures) -> int:
-    return max(0, each.counts.offers - each.counts.shows)
+    return max(0, each.counts.offers - each.counts.shows - each.counts.direct_prompts)
 
 
 def _print_figures(report: Report, console: Console) -> None:
@@ -143,6 +147,25 @@ def _print_figures(report: Report, console: Console) -> None:
             continue
         wholes = [row.whole(each) if row.whole else None for each in report.campaigns]
         _add_row(table, row.label, values, wholes)
+    console.print()
+    console.print(table)
+
+
+def _print_arms(report: Report, console: Console) -> None:
+    """Where there is an experiment."""
+    arms = sorted({arm for each in report.campaigns for arm in each.arms})
+    if len(arms) < 2:
+        return
+    table = _table(report, "By arm")
+    for arm in arms:
+        of_arm = [each.arms.get(arm, _NO_ARM) for each in report.campaigns]
+        exposed = [each.exposed for each in of_arm]
+        _add_row(table, f"{arm}: users exposed", exposed, [None for _ in of_arm])
+        _add_row(table, "  opted in", [each.opted_in for each in of_arm], exposed)
+        _add_row(table, "  granted in any way", [each.converted for each in of_arm], exposed)
+        goals = [each.goals for each in of_arm]
+        if any(goals):
+            _add_row(table, "  goal events", goals, [None for _ in of_arm])
     console.print()
     console.print(table)
 

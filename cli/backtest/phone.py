@@ -18,8 +18,10 @@ from functions.core.model import (
     Message,
     OpenDeeplink,
     Outcome,
+    RequestOsPermission,
     Snapshot,
     User,
+    Withdraw,
 )
 from functions.core.permission import Route
 from functions.core.recent import fingerprint
@@ -69,6 +71,13 @@ class Rates:
     def grants(self, user: User, ordinal: int) -> bool:
         """Whether the OS prompt that this popup leads to is granted."""
         return self._point("grant", user, ordinal) < self.grant
+
+    def grants_unasked(self, user: User, ordinal: int) -> bool:
+        """Whether the OS prompt is granted without a popup before it: as with one, no less sure.
+
+        Whoever would say no to the popup says no to the OS.
+        """
+        return self.answer(user, ordinal) is Outcome.APPROVED and self.grants(user, ordinal)
 
     def _point(self, what: str, user: User, ordinal: int) -> float:
         return share(f"backtest:{self.seed}:{what}:{ordinal}", user) / 100
@@ -141,7 +150,7 @@ class _Hand:
 
 
 class SimulatedPhone:
-    """Shows every offer, and answers it by the rates.
+    """Shows every offer, and answers it by the rates; a direct prompt by both of them together.
 
     Outcomes in the recording belong to the system that ran then and are left out, and so are the
     times that its phones keep of asks within the recording. A recorded permission holds until the
@@ -166,11 +175,15 @@ class SimulatedPhone:
     def receive(self, action: Action, message: Message, now: int) -> None:
         """A new offer is shown and answered soon; one taken back before it was shown is not."""
         hand = self._hands.setdefault(message.user, _Hand())
-        if not isinstance(action, OpenDeeplink):
+        if isinstance(action, Withdraw):
             hand.reports = [each for each in hand.reports if not _is_of(action.offer_id, each)]
         elif action.offer_id not in hand.offers:
             hand.offers.add(action.offer_id)
-            hand.expect(self._reports(action, message, len(hand.offers), now))
+            ordinal = len(hand.offers)
+            if isinstance(action, RequestOsPermission):
+                hand.expect([self._os_report(action, message, ordinal, now)])
+            else:
+                hand.expect(self._reports(action, message, ordinal, now))
 
     def join(self, anonymous: User, user: User) -> None:
         """The anonymous id's phones are the user's: what they have to report, too."""
@@ -212,6 +225,13 @@ class SimulatedPhone:
         )
         return replace(message, push=earlier)
 
+    def _os_report(
+        self, offer: RequestOsPermission, message: Message, ordinal: int, now: int
+    ) -> Report:
+        at = now + offer.show_after + SHOWN_AFTER + OS_ANSWERED_AFTER
+        granted = self._rates.grants_unasked(message.user, ordinal)
+        return _os_answer(message, offer, granted, at)
+
     def _reports(
         self, offer: OpenDeeplink, message: Message, ordinal: int, now: int
     ) -> list[Report]:
@@ -245,7 +265,9 @@ def _outcome(
     )
 
 
-def _os_answer(message: Message, offer: OpenDeeplink, granted: bool, at: int) -> Report:
+def _os_answer(
+    message: Message, offer: OpenDeeplink | RequestOsPermission, granted: bool, at: int
+) -> Report:
     known = message.push or Snapshot()
     prompts = (known.prompts_used or 0) + 1
     is_android = message.platform == "android"

@@ -1,23 +1,28 @@
 """One campaign's own run of the recording: its profiles, its phones, and what it counts."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from msgspec.structs import replace
 
 from cli.backtest.phone import Phone
 from functions.core.compiled import Campaigns
 from functions.core.decision import decide, matters, new_profile
+from functions.core.experiment import DIRECT_PROMPT
 from functions.core.model import DAY, Fact, FactKind, Message, Profile, User
 from functions.core.reason import Reason
 from functions.core.verdict import Decision
 
 _SENT_BEFORE = (Reason.DUPLICATE, Reason.MESSAGE_ID_REUSED)
 
+OF_USERS = (FactKind.EXPOSED, FactKind.OPTED_IN, FactKind.CONVERTED)
+"""Facts that there are once a user."""
+
 
 class Tally:
     """What a world counts, under the ids that users went by at that time.
 
-    reasons: what became of each trigger. by_day: shows, by days since the epoch.
+    reasons: what became of each trigger. Shows are popups'; by_day: by days since the epoch.
+    by_arm: facts by their kind; of_users_by_arm: the users of those that count once a user.
     """
 
     def __init__(self) -> None:
@@ -28,6 +33,8 @@ class Tally:
         self.exhausted: set[User] = set()
         self.facts: Counter[FactKind] = Counter()
         self.reasons: Counter[Reason] = Counter()
+        self.by_arm: dict[str, Counter[FactKind]] = defaultdict(Counter)
+        self.of_users_by_arm: dict[tuple[str, FactKind], set[User]] = defaultdict(set)
         self.by_attempt: Counter[int] = Counter()
         self.by_day: Counter[int] = Counter()
         self.shows: Counter[User] = Counter()
@@ -120,11 +127,15 @@ class World:
     def _count_fact(self, user: User, fact: Fact) -> None:
         tally = self.tally
         tally.facts[fact.kind] += 1
+        if fact.arm:
+            tally.by_arm[fact.arm][fact.kind] += 1
+        if fact.arm and fact.kind in OF_USERS:
+            tally.of_users_by_arm[fact.arm, fact.kind].add(user)
         if fact.kind is FactKind.HELD_OUT:
             tally.held_out.add(user)
         elif fact.kind is FactKind.EXHAUSTED:
             tally.exhausted.add(user)
-        elif fact.kind is FactKind.SHOWN:
+        elif fact.kind is FactKind.SHOWN and fact.arm != DIRECT_PROMPT:
             tally.by_attempt[fact.attempt] += 1
             tally.by_day[fact.at // DAY] += 1
             tally.shows[user] += 1

@@ -81,7 +81,7 @@ def _yes(stage: Stage, ana: Phone) -> None:
         action=None,
         permission="granted",
         windows=0,
-        facts=["granted"],
+        facts=["converted", "granted", "opted_in", "prompted"],
     )
     stage.step(
         "Another moment of value: there is nothing left to ask",

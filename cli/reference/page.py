@@ -13,7 +13,7 @@ _HEAD = """\
 
 A campaign is one YAML file in `campaigns/`; what holds for all of them is
 `campaigns/settings.yaml`. `softask validate FILE` names the file, the line and the mend of every
-error: an unknown key, operator or type is one. `campaigns/examples/` holds six campaigns to
+error: an unknown key, operator or type is one. `campaigns/examples/` holds seven campaigns to
 start from; files there are not served."""
 
 _EXAMPLE = """\
@@ -77,10 +77,16 @@ content:
       body: Allow notifications, and you need not look your order up.
       approve: Yes, notify me
       decline: Not now
+  retry-short:
+    en: {title: Know when it rings, body: We tell you once., approve: "Yes, notify me"}
 outcomes: {shown: PushSoftAskShown, declined: PushSoftAskDeclined}
 experiment:
   salt: winter
-  arms: {soft_ask: 90, holdout: 10}
+  arms: {soft_ask: 80, holdout: 10, direct_prompt: 10}
+  variants:
+    plain: 50
+    short: {weight: 50, content: {retry: retry-short}}
+goal: {event: SessionStarted, where: {property: source, is: push}}
 ```"""
 
 _KEYS = """\
@@ -336,13 +342,39 @@ tells its popups apart by event rather than by `offerId`.
 outcomes: {shown: RatePopupShown, approved: RatePopupApproved, declined: RatePopupDeclined}
 ```"""
 
-_EXPERIMENT = """\
-Both arms go through every rule; in the holdout, the popup is not offered (`held_out`), and the
-user counts as exposed at the moment at which it would have been. A user keeps the arm of that
-first moment.
+_ARMS = """\
+All arms go through every rule, and a user counts as exposed at the moment at which the popup would
+be offered: in the holdout nothing is (`held_out`), and in `direct_prompt` the answer's action is
+`request_os_permission`. A user keeps the arm of that first moment, whatever the weights become;
+whoever saw the popup is not held out afterwards.
 
 ```yaml
 experiment: {salt: winter, arms: {soft_ask: 90, holdout: 10}}
+```
+
+The direct prompt is for devices whose OS prompt is left; a device that is led to its settings or
+to an in-app opt-in is not exposed in that arm, while the others ask it. Keep such devices out by
+the audience (`{attribute: push_permission_status, is: unknown}`), or the arms are not alike. What
+the OS is answered there is the outcome, and spends the attempt."""
+
+_VARIANTS = """\
+Variants are dealt apart from the arms, to whoever is shown the popup. A bare weight shows the
+contents as they stand, and so does a variant that was taken out of the file, to those who had it.
+
+```yaml
+experiment:
+  salt: winter
+  arms: {soft_ask: 100}
+  variants:
+    plain: 50
+    warm: {weight: 50, content: {first: retry}}
+```"""
+
+_GOAL = """\
+Each such event of an exposed user counts, in every arm alike, if it happened after the exposure.
+
+```yaml
+goal: {event: SessionStarted, where: {property: source, is: push}}
 ```"""
 
 _SETTINGS = """\
@@ -404,7 +436,9 @@ def _sections() -> Iterator[str]:
     yield from _frequency()
     yield from _showing()
     yield from (heading(campaign.Experiment, 2), fields(campaign.Experiment))
-    yield from (heading(campaign.Arms), fields(campaign.Arms), _EXPERIMENT)
+    yield from (heading(campaign.Arms), fields(campaign.Arms), _ARMS)
+    yield from (heading(campaign.VariantRule), fields(campaign.VariantRule), _VARIANTS)
+    yield from (heading(campaign.Goal, 2), fields(campaign.Goal), _GOAL)
     yield from _settings()
     early, unrecorded, unheard_of = tables.warnings()
     yield _WARNINGS.format(early=early, unrecorded=unrecorded, unheard_of=unheard_of)

@@ -44,6 +44,8 @@ PLACES: Mapping[type[msgspec.Struct], str] = {
     campaign.OutcomeNames: "outcomes",
     campaign.Experiment: "experiment",
     campaign.Arms: "experiment.arms",
+    campaign.VariantRule: "experiment.variants",
+    campaign.Goal: "goal",
     campaign.SettingsFile: "settings.yaml",
     campaign.Deeplinks: "settings.deeplinks",
     campaign.Remember: "settings.remember",

@@ -249,6 +249,27 @@ class Arms(_Strict, frozen=True, kw_only=True):
     holdout: Annotated[
         int, Meta(ge=0, le=10_000, description="Is shown nothing, to compare with.")
     ] = 0
+    direct_prompt: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Gets the OS prompt at once, without a popup; only for `kind: push`.",
+        ),
+    ] = 0
+
+
+Weight = Annotated[int, Meta(ge=0, le=10_000)]
+
+
+class VariantRule(_Strict, frozen=True, kw_only=True):
+    """One of several ways to say it. A weight alone stands for `{weight: …}`."""
+
+    weight: Annotated[Weight, Meta(description="Only its proportion to the others' counts.")]
+    content: Annotated[
+        Mapping[str, str],
+        Meta(description="Which content is shown in place of which: `{first: first-warm}`."),
+    ] = {}
 
 
 class Experiment(_Strict, frozen=True, kw_only=True):
@@ -258,6 +279,19 @@ class Experiment(_Strict, frozen=True, kw_only=True):
         Name, Meta(description="Another salt deals those anew who were not exposed yet.")
     ]
     arms: Annotated[Arms, Meta(description="The arms and their weights.")]
+    variants: Annotated[
+        Annotated[Mapping[str, Weight | VariantRule], Meta(max_length=20)],
+        Meta(description="Contents to compare, within the arm that is shown the popup."),
+    ] = {}
+
+
+class Goal(_Strict, frozen=True, kw_only=True):
+    """What the permission is asked for; counted per arm, from the exposure on."""
+
+    event: Annotated[Name, Meta(description="The tracked event's name.")]
+    where: Annotated[
+        PropertyCondition | None, Meta(description="Only events with such properties count.")
+    ] = None
 
 
 class CampaignFile(_Strict, frozen=True, kw_only=True):
@@ -312,7 +346,12 @@ class CampaignFile(_Strict, frozen=True, kw_only=True):
         Meta(description="By content and locale: `{first: {en: {…}, zh-Hant: {…}}}`."),
     ]
     outcomes: Annotated[OutcomeNames, Meta(description="What the app reports.")] = OutcomeNames()
-    experiment: Annotated[Experiment | None, Meta(description="A holdout to compare with.")] = None
+    experiment: Annotated[
+        Experiment | None, Meta(description="Arms and contents to compare with each other.")
+    ] = None
+    goal: Annotated[Goal | None, Meta(description="The event that shows what it was good for.")] = (
+        None
+    )
 
 
 class Deeplinks(_Strict, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from functions.core.campaign import (
 )
 from functions.core.caps import CapRule, compile_caps
 from functions.core.history import Need, Tally, tallies
-from functions.core.model import DAY, MINUTE, Content, Outcome, User
+from functions.core.model import DAY, MINUTE, Content, Offer, Outcome, User
 
 RECIPE_WAIT = 14 * DAY
 """How long the recipe waits after a decline."""
@@ -69,6 +69,21 @@ class Attempt(msgspec.Struct, frozen=True):
     audience: Rule | None = None
 
 
+class Variant(msgspec.Struct, frozen=True):
+    """One of several ways to say it. `content`: what is shown in place of what."""
+
+    name: str
+    weight: int
+    content: Mapping[str, str]
+
+
+class GoalRule(msgspec.Struct, frozen=True):
+    """An event that shows what the permission was good for."""
+
+    event: str
+    where: PropertyRule | None
+
+
 class Forgiveness(msgspec.Struct, frozen=True):
     """Dismissals that spend no attempt: the same one again after `wait`, `at_most` times."""
 
@@ -103,6 +118,8 @@ class Campaign(msgspec.Struct, frozen=True):
     outcomes: Mapping[str, Outcome]
     salt: str
     arms: tuple[tuple[str, int], ...]
+    variants: tuple[Variant, ...]
+    goal: GoalRule | None
     needs: frozenset[Need]
 
     def attempt(self, ordinal: int) -> Attempt | None:
@@ -114,6 +131,12 @@ class Campaign(msgspec.Struct, frozen=True):
     def shown_attempt(self, ordinal: int) -> Attempt:
         """The rule by which an attempt is shown that was granted, perhaps under other rules."""
         return self.attempt(ordinal) or self.attempts[-1]
+
+    def content_of(self, offer: Offer) -> Mapping[str, Content]:
+        """What an offer says, by locale; as it stands where its variant is gone by now."""
+        name = self.shown_attempt(offer.attempt).content
+        shown = (each.content for each in self.variants if each.name == offer.variant)
+        return self.content[next(shown, {}).get(name, name)]
 
     @property
     def fallback_to_settings(self) -> bool:
@@ -198,18 +221,22 @@ class Campaigns:
     def _index(self, ranked: list[Campaign]) -> None:
         self.triggered: dict[str, tuple[Campaign, ...]] = {}
         self.outcomes: dict[str, tuple[tuple[Campaign, Outcome], ...]] = {}
+        self.goals: dict[str, tuple[tuple[Campaign, GoalRule], ...]] = {}
         for campaign in ranked:
             for event in campaign.triggers:
                 self.triggered[event] = (*self.triggered.get(event, ()), campaign)
             for event, outcome in campaign.outcomes.items():
                 self.outcomes[event] = (*self.outcomes.get(event, ()), (campaign, outcome))
+            goal = campaign.goal
+            if goal is not None:
+                self.goals[goal.event] = (*self.goals.get(goal.event, ()), (campaign, goal))
         self.session_event = self._session_event(ranked)
         self.needs = frozenset(self._needs(ranked))
         self.tallies: dict[str, tuple[Tally, ...]] = tallies(
             self.needs, lambda where: compile_properties(where).holds
         )
         self.events = frozenset(
-            (*self.tallies, *self.outcomes, self.session_event, PERMISSION_EVENT)
+            (*self.tallies, *self.outcomes, *self.goals, self.session_event, PERMISSION_EVENT)
         ) - {""}
 
     def _session_event(self, ranked: list[Campaign]) -> str:

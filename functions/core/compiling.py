@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from functions.core.audience import (
     Rule,
     compile_audience,
@@ -13,6 +15,8 @@ from functions.core.campaign import (
     AttemptRule,
     CampaignFile,
     Copy,
+    Goal,
+    Identifier,
     Links,
     OutcomeNames,
     Package,
@@ -23,6 +27,7 @@ from functions.core.campaign import (
     Trigger,
     TriggerEvent,
     Unless,
+    VariantRule,
     Waits,
     milliseconds,
 )
@@ -32,14 +37,16 @@ from functions.core.compiled import (
     Campaign,
     Campaigns,
     Forgiveness,
+    GoalRule,
     SinceRule,
     TriggerRule,
     UnlessRule,
+    Variant,
 )
 from functions.core.content import check_text, tag_of
 from functions.core.deeplinks import check_deeplink
 from functions.core.errors import CampaignError
-from functions.core.experiment import HOLDOUT, SOFT_ASK
+from functions.core.experiment import DIRECT_PROMPT, HOLDOUT, SOFT_ASK
 from functions.core.history import Need, tally_key
 from functions.core.model import Content, Outcome
 from functions.core.moments import parse_time
@@ -115,6 +122,8 @@ def compile_campaign(published: Published, settings: SettingsFile) -> Campaign:
         outcomes={**published.earlier, **compile_outcomes(file.outcomes)},
         salt=file.experiment.salt if file.experiment else "",
         arms=_compile_arms(file),
+        variants=_compile_variants(file),
+        goal=_compile_goal(file.goal),
         needs=frozenset(_needs(file, (audience, *_audiences(attempts)))),
     )
 
@@ -157,6 +166,8 @@ def recorder(campaign_id: str, version: int, outcomes: OutcomeNames) -> Campaign
         outcomes=compile_outcomes(outcomes),
         salt="",
         arms=((SOFT_ASK, 1),),
+        variants=(),
+        goal=None,
         needs=frozenset(),
     )
 
@@ -292,10 +303,49 @@ def _links(links: Links) -> dict[str, str]:
 def _compile_arms(file: CampaignFile) -> tuple[tuple[str, int], ...]:
     if file.experiment is None:
         return ((SOFT_ASK, 1),)
-    arms = file.experiment.arms
-    if not arms.soft_ask and not arms.holdout:
-        raise CampaignError(("experiment", "arms"), "give at least one arm a weight above 0")
-    return ((SOFT_ASK, arms.soft_ask), (HOLDOUT, arms.holdout))
+    arms, place = file.experiment.arms, ("experiment", "arms")
+    if arms.direct_prompt and file.kind == "popup":
+        problem = "leave it out beside kind: popup, which asks for no permission"
+        raise CampaignError((*place, DIRECT_PROMPT), problem)
+    weights = (
+        (SOFT_ASK, arms.soft_ask),
+        (HOLDOUT, arms.holdout),
+        (DIRECT_PROMPT, arms.direct_prompt),
+    )
+    weighty = tuple(each for each in weights if each[1])
+    if not weighty:
+        raise CampaignError(place, "give at least one arm a weight above 0")
+    return weighty
+
+
+def _compile_variants(file: CampaignFile) -> tuple[Variant, ...]:
+    said = file.experiment.variants if file.experiment else {}
+    variants = tuple(_compile_variant(name, rule, file) for name, rule in said.items())
+    if variants and not any(each.weight for each in variants):
+        place = ("experiment", "variants")
+        raise CampaignError(place, "give at least one variant a weight above 0")
+    return variants
+
+
+def _compile_variant(name: str, rule: int | VariantRule, file: CampaignFile) -> Variant:
+    place = ("experiment", "variants", name)
+    try:
+        msgspec.convert(name, Identifier)
+    except msgspec.ValidationError:
+        raise CampaignError(place, "write the name in lower case, as in 'warm'") from None
+    if isinstance(rule, int):
+        return Variant(name, rule, {})
+    for replaced, shown in rule.content.items():
+        _require_content(replaced, file, (*place, "content", replaced))
+        _require_content(shown, file, (*place, "content", replaced))
+    return Variant(name, rule.weight, rule.content)
+
+
+def _compile_goal(goal: Goal | None) -> GoalRule | None:
+    if goal is None:
+        return None
+    where = compile_properties(goal.where, ("goal", "where")) if goal.where else None
+    return GoalRule(goal.event, where)
 
 
 def compile_outcomes(names: OutcomeNames) -> dict[str, Outcome]:
@@ -330,16 +380,19 @@ def _content(locale: str, copy: Copy) -> Content:
 
 def _check_content(file: CampaignFile, attempts: tuple[Attempt, ...], default_locale: str) -> None:
     for index, attempt in enumerate(attempts):
-        if attempt.content not in file.content:
-            place = ("repeat",) if file.repeat else ("attempts", index, "content")
-            problem = f"no content {attempt.content!r}{nearest(attempt.content, file.content)}"
-            raise CampaignError(place, problem)
+        place = ("repeat",) if file.repeat else ("attempts", index, "content")
+        _require_content(attempt.content, file, place)
     for name, locales in file.content.items():
         if tag_of(default_locale) not in {tag_of(locale) for locale in locales}:
             problem = f"add the default locale {default_locale!r}, which every other falls back to"
             raise CampaignError(("content", name), problem)
         for locale, copy in locales.items():
             _check_copy(copy, ("content", name, locale))
+
+
+def _require_content(name: str, file: CampaignFile, place: tuple[str | int, ...]) -> None:
+    if name not in file.content:
+        raise CampaignError(place, f"no content {name!r}{nearest(name, file.content)}")
 
 
 def _check_copy(copy: Copy, place: tuple[str | int, ...]) -> None:

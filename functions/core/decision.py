@@ -19,7 +19,6 @@ from functions.core.model import (
     Action,
     Fact,
     Message,
-    OpenDeeplink,
     Profile,
     User,
     Withdraw,
@@ -144,7 +143,7 @@ def _answer_again(
     actions = tuple(
         action
         for action in standing.open_actions(profile, message, campaigns, now)
-        if isinstance(action, OpenDeeplink)
+        if not isinstance(action, Withdraw)
         and known.reason in OFFERING
         and message.in_foreground
         and _granted_by(profile, action.campaign, known.at)

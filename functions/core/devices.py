@@ -125,6 +125,7 @@ def united(one: Device, other: Device) -> Device:
         push=_with_floors(told.push, known.push),
         push_at=told.push_at,
         seen_at=max(one.seen_at, other.seen_at),
+        prompts=max(one.prompts, other.prompts),
         **{name: new or old for name, new, old in each},
     )
 

@@ -13,7 +13,7 @@ from functions.core.audience import Subject
 from functions.core.caps import CapRule
 from functions.core.compiled import Campaign, Campaigns
 from functions.core.deeplinks import is_allowed
-from functions.core.experiment import HOLDOUT, SOFT_ASK, arm_of, share
+from functions.core.experiment import DIRECT_PROMPT, HOLDOUT, SOFT_ASK, arm_of, share, variant_of
 from functions.core.model import Device, Message, Profile, Progress
 from functions.core.permission import Standing
 from functions.core.reason import Reason
@@ -88,15 +88,30 @@ def why_silent(each: Situation) -> Reason | None:
 
 
 def arm(each: Situation) -> str:
-    """The user's arm: the one of the first exposure, whatever the weights are by now.
+    """What the user gets now: by the arm of the first exposure, whatever the weights are by now.
 
     Nobody is held out when the experiment is over, and no test user: what would there be to test?
+    Nor is anybody who saw a popup of the campaign, by whichever life that was exposed later.
     """
     if each.campaigns.is_test(each.profile.user) or not each.campaign.salt:
         return SOFT_ASK
+    was_asked = bool(each.progress.seen or each.progress.attempts)
+    if each.progress.exposed_at is None:
+        if was_asked:
+            return SOFT_ASK
+        return arm_of(each.campaign.salt, each.campaign.arms, each.profile.user)
+    dealt = each.progress.arm or SOFT_ASK
+    return SOFT_ASK if was_asked and dealt == HOLDOUT else dealt
+
+
+def variant(each: Situation) -> str:
+    """Which content the user is shown: that of the first exposure; empty for as it stands."""
+    if arm(each) != SOFT_ASK:
+        return ""
     if each.progress.exposed_at is not None:
-        return each.progress.arm or SOFT_ASK
-    return arm_of(each.campaign.salt, each.campaign.arms, each.profile.user)
+        return each.progress.variant
+    weights = tuple((one.name, one.weight) for one in each.campaign.variants)
+    return variant_of(each.campaign.salt, weights, each.profile.user)
 
 
 def why_not_served(
@@ -163,6 +178,8 @@ def permitted(each: Situation) -> Reason | None:
     """The permission's truth table; a popup that asks for something else needs no permission."""
     if each.campaign.kind == "popup":
         return None
+    if arm(each) == DIRECT_PROMPT:
+        return permission.why_no_prompt(each.standing)
     fallback = each.campaign.fallback_to_settings
     return permission.why_not(each.standing, fallback_to_settings=fallback)
 

@@ -16,7 +16,7 @@ from functions.core.caps import CapRule
 from functions.core.compiled import Attempt, Campaign, Campaigns, TriggerRule
 from functions.core.decision import decide, situations
 from functions.core.eligibility import Situation
-from functions.core.experiment import share
+from functions.core.experiment import DIRECT_PROMPT, SOFT_ASK, share
 from functions.core.model import Message, Offer, Profile
 from functions.core.moments import format_time
 from functions.core.reason import Reason
@@ -25,6 +25,12 @@ MOST_MOMENTS = 500
 """How many moments are tried before the search for the next eligible one is given up."""
 
 _SHOWS = (Reason.OFFER_GRANTED, Reason.OFFER_REPEATED)
+
+_SHOWN = {
+    SOFT_ASK: "The popup would be shown.",
+    DIRECT_PROMPT: "The OS prompt would be asked for, without a popup before it.",
+}
+"""What each arm gets; the holdout gets nothing."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,13 +89,19 @@ def explain(
         at=now,
         would_show=shows,
         reason=reason.word,
-        sentence="The popup would be shown." if shows else reason.says,
+        sentence=_SHOWN[_shown_by(each)] if shows else reason.says,
         attempt=None if attempt is None else each.progress.spent + 1,
         next_eligible_at=now
         if shows
         else _next_eligible(profile, campaign, question, campaigns, now),
         checks=tuple(_checks(each)),
     )
+
+
+def _shown_by(each: Situation) -> str:
+    """The arm of the offer that stands, else of the one that would be granted."""
+    offer = frequency.open_offer(each.progress, each.now)
+    return offer.arm if offer else eligibility.arm(each)
 
 
 def of_deleted(campaign: Campaign, until: int, now: int) -> Explanation:
@@ -271,6 +283,8 @@ def _permission(each: Situation, reason: Reason | None) -> Check:
     says = "a yes leads to the OS prompt, or to an in-app opt-in"
     if each.campaign.fallback_to_settings:
         says = "a yes leads to the OS prompt, to the settings, or to an in-app opt-in"
+    if eligibility.arm(each) == DIRECT_PROMPT:
+        says = "the OS prompt is left to ask for"
     route = each.standing.route
     value = {
         "row": each.standing.row,
@@ -439,7 +453,9 @@ def _link(each: Situation, reason: Reason | None) -> Check:
 
 def _arm(each: Situation, reason: Reason | None) -> Check:
     says = "not in the experiment's holdout" if each.campaign.salt else "no experiment"
-    return _described("arm", says, eligibility.arm(each), reason)
+    variant = eligibility.variant(each)
+    value = f"{eligibility.arm(each)}, {variant}" if variant else eligibility.arm(each)
+    return _described("arm", says, value, reason)
 
 
 _DESCRIBED: Mapping[eligibility.Rule, Callable[[Situation, Reason | None], Check]] = {

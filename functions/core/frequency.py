@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import replace
 
 from functions.core.compiled import Attempt, Campaign
+from functions.core.experiment import DIRECT_PROMPT
 from functions.core.model import (
     DAY,
     Offer,
@@ -111,6 +112,47 @@ def is_awaiting_permission(progress: Progress, campaign: Campaign) -> bool:
     )
 
 
+def awaits_os(progress: Progress, device: str, at: int) -> bool:
+    """Whether an answer to the OS on the device, at that time, is a direct prompt's outcome.
+
+    One that comes long after the lease is another prompt's, or was given in the settings.
+    """
+    offer = progress.offer
+    if offer is None or offer.arm != DIRECT_PROMPT or offer.device != device:
+        return False
+    if not offer.granted_at <= at <= offer.lease_until + ANSWER_WITHIN:
+        return False
+    is_out = offer.state in (OfferState.OPEN, OfferState.SHOWN)
+    return is_out and answer_of(progress, offer.serial) in (None, Outcome.DISMISSED)
+
+
+def leads_to_prompt(progress: Progress, device: str, at: int) -> bool:
+    """Whether an OS prompt that was answered on the device, at that time, is one we led to."""
+    if awaits_os(progress, device, at):
+        return True
+    is_approved = progress.outcome is Outcome.APPROVED and progress.answered is None
+    return is_approved and not _is_elsewhere(progress, device)
+
+
+def is_opted_in(progress: Progress) -> bool:
+    """Whether the user said yes, and then to the OS too."""
+    return progress.outcome is Outcome.APPROVED and progress.answered is PushStatus.GRANTED
+
+
+def is_refused_for_good(progress: Progress, campaign: Campaign) -> bool:
+    """Whether no attempt is left after a no."""
+    if progress.outcome not in (Outcome.DECLINED, Outcome.DISMISSED) or not campaign.attempts:
+        return False
+    return campaign.attempt(progress.spent + 1) is None
+
+
+def answer_of(progress: Progress, serial: int) -> Outcome | None:
+    """How an offer was answered; None where it was not, or where a newer one was seen since."""
+    if serial != progress.outcome_of or progress.outcome is Outcome.SHOWN:
+        return None
+    return progress.outcome
+
+
 def with_silence(progress: Progress, campaign: Campaign, at: int) -> Progress:
     """A popup that was shown and silent for a day was dismissed; perhaps that is forgiven."""
     if progress.outcome is not Outcome.SHOWN or at < progress.outcome_at + ANSWER_WITHIN:
@@ -119,10 +161,7 @@ def with_silence(progress: Progress, campaign: Campaign, at: int) -> Progress:
 
 
 def grant(progress: Progress, offer: Offer) -> Progress:
-    """The offer becomes the newest one. One that lapsed before it is told by its id alone.
-
-    Whoever was offered a popup is never held out afterwards.
-    """
+    """The offer becomes the newest one. One that lapsed before it is told by its id alone."""
     elsewhere = dict(progress.elsewhere)
     if progress.offer is not None:
         elsewhere[progress.offer.device] = progress.offer.id
@@ -132,8 +171,6 @@ def grant(progress: Progress, offer: Offer) -> Progress:
         granted=offer.serial,
         offer=offer,
         elsewhere=dict(list(elsewhere.items())[-ELSEWHERE_KEPT:]),
-        exposed_at=offer.granted_at if progress.exposed_at is None else progress.exposed_at,
-        arm="",
         skip_waits=False,
     )
 
@@ -183,14 +220,7 @@ def settle(
         return progress
     if progress.answered in (status, PushStatus.GRANTED):
         return progress
-    offer = progress.offer
-    elsewhere = (
-        offer is not None
-        and offer.serial == progress.outcome_of
-        and device != ""
-        and offer.device not in ("", device)
-    )
-    if elsewhere:
+    if _is_elsewhere(progress, device):
         return progress
     answered_at = max(at, progress.outcome_at)
     answered = replace(withdraw(progress), answered=status, answered_at=answered_at)
@@ -220,6 +250,17 @@ def asks(progress: Progress) -> int:
     A told decline that stood for the first attempt is none of them.
     """
     return progress.attempts if len(progress.seen) == SEEN_KEPT else len(progress.seen)
+
+
+def _is_elsewhere(progress: Progress, device: str) -> bool:
+    """Whether the popup that was seen last is known to have been on another device."""
+    offer = progress.offer
+    return (
+        offer is not None
+        and offer.serial == progress.outcome_of
+        and device != ""
+        and offer.device not in ("", device)
+    )
 
 
 def _spend(progress: Progress, meant: Grant, at: int) -> Progress:

@@ -63,6 +63,7 @@ class Device(
     """One installation, with its own OS-prompt budget. `push_at` dates the snapshot.
 
     seen_at: its last sign of life, kept to the day.
+    prompts: the OS prompts that are known to have been spent there, since it was first heard of.
     platform: `ios`, `android` or another name in lower case; empty where none was told.
     api_level: Android's; told, or derived from the version.
     locale: as the phone spells it (`en-GB`). country: two capital letters.
@@ -72,6 +73,7 @@ class Device(
     push: Snapshot = Snapshot()
     push_at: int = 0
     seen_at: int = 0
+    prompts: int = 0
     platform: str = ""
     os_version: str = ""
     api_level: int | None = None
@@ -126,6 +128,7 @@ class Offer(
     """A granted popup: a lease on one device until its outcome or `lease_until`.
 
     show_after: how long the client waits, in the foreground, before it shows it.
+    arm: what the device is asked by; `variant`: which content it is shown.
     """
 
     id: str
@@ -138,6 +141,7 @@ class Offer(
     lease_until: int
     show_after: int = 0
     state: OfferState = OfferState.OPEN
+    variant: str = ""
 
 
 class Outcome(StrEnum):
@@ -173,7 +177,10 @@ class Progress(
     window: whether a row stands for it in RetryWindows.
     answered, answered_at: what the OS prompt that the approval led to was answered, and when.
     since: counts, by tally, of the events that a retry asks for, since `outcome_at`.
-    arm: from the first exposure on; empty for the one that is shown the popup.
+    arm, variant: from the first exposure on; `arm` is empty for the one that is shown the popup.
+    exposed_version, exposed_platform: where the first exposure was.
+    opted_in, converted: whether the ledger was told so; once, whatever comes later.
+    goals: the goal's events since the exposure.
     skip_waits: a test user's next ask waits for nothing.
     """
 
@@ -194,6 +201,12 @@ class Progress(
     answered_at: int = 0
     since: Mapping[str, int] = {}
     arm: str = ""
+    variant: str = ""
+    exposed_version: int = 0
+    exposed_platform: str = ""
+    opted_in: bool = False
+    converted: bool = False
+    goals: int = 0
     skip_waits: bool = False
 
     @property
@@ -292,6 +305,7 @@ class OpenDeeplink(msgspec.Struct, frozen=True, kw_only=True):
     still its own, since an answer tells nobody whom it became.
     on_approve: the permission's route; None for a popup that asks for no permission.
     show_after: milliseconds that are left of the wait before it is shown.
+    variant: which of the arm's contents it is; empty where there is one alone.
     test: for a test user, and kept out of every figure.
     """
 
@@ -306,6 +320,24 @@ class OpenDeeplink(msgspec.Struct, frozen=True, kw_only=True):
     on_approve: str | None
     show_after: int
     expires_at: int
+    variant: str = ""
+    test: bool = False
+
+
+class RequestOsPermission(msgspec.Struct, frozen=True, kw_only=True):
+    """The offer of a direct prompt: the device asks the OS at once, and shows no popup before it.
+
+    For the keys see `OpenDeeplink`.
+    """
+
+    campaign: str
+    campaign_version: int
+    offer_id: str
+    attempt: int
+    arm: str
+    user_id: str
+    show_after: int
+    expires_at: int
     test: bool = False
 
 
@@ -316,7 +348,7 @@ class Withdraw(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Action = OpenDeeplink | Withdraw
+Action = OpenDeeplink | RequestOsPermission | Withdraw
 
 
 class FactKind(StrEnum):
@@ -334,6 +366,21 @@ class FactKind(StrEnum):
     DENIED = "denied"
     RE_ELIGIBLE = "re_eligible"
     EXHAUSTED = "exhausted"
+    PROMPTED = "prompted"
+    OPTED_IN = "opted_in"
+    CONVERTED = "converted"
+    GOAL = "goal"
+
+
+class Cohort(msgspec.Struct, frozen=True, array_like=True):
+    """Where a user was when a campaign first met them: what is counted once a user, counts there.
+
+    at, version, platform: of the exposure.
+    """
+
+    at: int
+    version: int
+    platform: str
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -341,6 +388,14 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `id` is unique among the facts of one user and the same whenever the same thing is derived
     again; `campaign` is empty for a permission change that no offer led to.
+
+    variant: which content the arm shows; empty where there is one alone.
+    cohort: of facts about a user who was exposed to the campaign.
+    after: milliseconds; of the first show, since the user was first heard of; of a conversion,
+    since the exposure. Absent elsewhere.
+    ordinal: of a goal, which of the user's it is, from 1.
+    first: of an answer, whether the offer had none before.
+    unasked: of a prompt, whether the app asked by itself: no approval of ours led to it.
     """
 
     id: str
@@ -350,5 +405,11 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: int = 0
     attempt: int = 0
     arm: str = ""
+    variant: str = ""
     platform: str = ""
     offer_id: str = ""
+    cohort: Cohort | None = None
+    after: int | None = None
+    ordinal: int = 0
+    first: bool = False
+    unasked: bool = False

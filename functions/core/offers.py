@@ -75,6 +75,11 @@ def serial_of(offer_id: str) -> int:
     return int(_LAYOUT.unpack(_unpack(offer_id)[:-_SEAL])[0])
 
 
+def granted_at(offer_id: str) -> int:
+    """When an offer was granted that was read or made here before; see `Grant.granted_at`."""
+    return serial_of(offer_id) >> _SHARE
+
+
 def _unpack(offer_id: str) -> bytes:
     """Empty for what is no id."""
     if not offer_id.startswith(_PREFIX):

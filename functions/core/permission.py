@@ -311,6 +311,35 @@ def why_not(standing: Standing, *, fallback_to_settings: bool) -> Reason | None:
     return standing.reason
 
 
+def why_no_prompt(standing: Standing) -> Reason | None:
+    """Why the OS prompt is not what is left to ask for there; None: it is."""
+    if standing.route is Route.OS_PROMPT:
+        return None
+    is_granted = standing.route is Route.IN_APP_OPT_IN
+    return standing.reason or (Reason.ALREADY_GRANTED if is_granted else Reason.PERMISSION_DENIED)
+
+
+def prompts_spent(known: Device, told: Device) -> int:
+    """The OS prompts that are known to have been spent, after the device told a newer snapshot.
+
+    One more where it was never asked by the last snapshot and is answered by this one, or where
+    its own count rose beyond what is known. A first snapshot tells of none, nor does Android below
+    the version that asks, nor a change in the settings.
+    """
+    if known.push.status is None or not may_ask(told):
+        return known.prompts
+    used, before = told.push.prompts_used or 0, known.push.prompts_used
+    was, now = _status_of(known), _status_of(told)
+    is_answered = was is PushStatus.UNKNOWN and now is not PushStatus.UNKNOWN
+    is_counted = before is not None and used > max(before, known.prompts)
+    return max(used, known.prompts + 1) if is_answered or is_counted else known.prompts
+
+
+def may_ask(device: Device) -> bool:
+    """Whether the device's OS has a prompt at all."""
+    return _kind(device) is not _Kind.OLD_ANDROID
+
+
 def read_status(word: str | None) -> PushStatus:
     """A native status word as `push_permission_status`; absent means never asked."""
     return _READS_AS.get((word or "unknown").lower(), PushStatus.UNKNOWN)
@@ -325,7 +354,7 @@ def status_on(profile: Profile, device: str) -> PushStatus:
     """A device's own snapshot beats the user's trait."""
     known = profile.devices.get(device)
     if known is not None and known.push.status is not None:
-        return PushStatus.UNKNOWN if _denied_unasked(known) else read_status(known.push.status)
+        return _status_of(known)
     trait = profile.attributes.get(PUSH_STATUS)
     return read_status(trait.value if trait else None)
 
@@ -343,6 +372,10 @@ def told_at(profile: Profile, device: str) -> int:
         return known.push_at
     trait = profile.attributes.get(PUSH_STATUS)
     return trait.at if trait else 0
+
+
+def _status_of(device: Device) -> PushStatus:
+    return PushStatus.UNKNOWN if _denied_unasked(device) else read_status(device.push.status)
 
 
 def _denied_unasked(device: Device) -> bool:

@@ -6,6 +6,7 @@ from functions.core import devices, eligibility, frequency, offers, permission
 from functions.core.compiled import Campaign, Campaigns
 from functions.core.content import filled, in_locale
 from functions.core.deeplinks import is_allowed, with_offer
+from functions.core.experiment import DIRECT_PROMPT
 from functions.core.model import (
     Action,
     Message,
@@ -15,6 +16,7 @@ from functions.core.model import (
     Profile,
     Progress,
     PushStatus,
+    RequestOsPermission,
     Withdraw,
 )
 from functions.core.permission import Standing
@@ -37,8 +39,11 @@ def open_actions(
         if refused is not None:
             return (Withdraw(offer_id=offer.id, reason=refused.word),)
         campaign = campaigns.granted(campaign_id, offer.version)
-        if campaign is not None and _why_refused(profile, message, campaign, campaigns) is None:
-            return (open_deeplink(campaign, offer, message, profile, campaigns, now),)
+        if campaign is None:
+            return ()
+        refused = _why_refused(profile, message, campaign, offer, campaigns)
+        if refused is None:
+            return (action_of(campaign, offer, message, profile, campaigns, now),)
     return ()
 
 
@@ -59,20 +64,32 @@ def route_for(profile: Profile, message: Message) -> permission.Route | None:
     return _standing(profile, message).route
 
 
-def open_deeplink(
+def action_of(
     campaign: Campaign,
     offer: Offer,
     message: Message,
     profile: Profile,
     campaigns: Campaigns,
     now: int,
-) -> OpenDeeplink:
-    """The offer as the asking device receives it, in its locale.
+) -> OpenDeeplink | RequestOsPermission:
+    """The offer as the asking device receives it, a popup in its locale.
 
     `campaign` is the version under which the offer was granted.
     """
-    locales = campaign.content[campaign.shown_attempt(offer.attempt).content]
+    if offer.arm == DIRECT_PROMPT:
+        return RequestOsPermission(
+            campaign=campaign.id,
+            campaign_version=offer.version,
+            offer_id=offer.id,
+            attempt=offer.attempt,
+            arm=offer.arm,
+            user_id=message.user.id,
+            show_after=max(0, offer.granted_at + offer.show_after - now),
+            expires_at=offer.lease_until,
+            test=campaigns.is_test(profile.user),
+        )
     device = devices.acting(profile, message)
+    locales = campaign.content_of(offer)
     content = in_locale(locales, device.locale or None, campaigns.default_locale)
     return OpenDeeplink(
         campaign=campaign.id,
@@ -86,6 +103,7 @@ def open_deeplink(
         on_approve=_on_approve(campaign, profile, message),
         show_after=max(0, offer.granted_at + offer.show_after - now),
         expires_at=offer.lease_until,
+        variant=offer.variant,
         test=campaigns.is_test(profile.user),
     )
 
@@ -118,7 +136,7 @@ def _why_not_served(
 
 
 def _why_refused(
-    profile: Profile, message: Message, campaign: Campaign, campaigns: Campaigns
+    profile: Profile, message: Message, campaign: Campaign, offer: Offer, campaigns: Campaigns
 ) -> Reason | None:
     """Why an open offer is not answered to this device now."""
     if not campaigns.fresh:
@@ -128,8 +146,10 @@ def _why_refused(
         return Reason.DEEPLINK_REFUSED
     if campaign.kind == "popup":
         return None
-    fallback = campaign.fallback_to_settings
-    return permission.why_not(_standing(profile, message), fallback_to_settings=fallback)
+    told = _standing(profile, message)
+    if offer.arm == DIRECT_PROMPT:
+        return permission.why_no_prompt(told)
+    return permission.why_not(told, fallback_to_settings=campaign.fallback_to_settings)
 
 
 def _why_not_standing(
@@ -149,7 +169,8 @@ def _why_not_standing(
         campaign = campaigns.granted(campaign_id, newest.version)
         if gone is not None or campaign is None:
             return gone or Reason.PAUSED
-        return _why_refused(profile, message, campaign, campaigns) or Reason.OFFER_OPEN
+        refused = _why_refused(profile, message, campaign, newest, campaigns)
+        return refused or Reason.OFFER_OPEN
     return Reason.UNKNOWN_OFFER
 
 

@@ -1,6 +1,8 @@
 """One message's way into one profile: counted, heard, reported, and judged by every campaign."""
 
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -8,6 +10,7 @@ from functions.core import (
     attributes,
     devices,
     eligibility,
+    experiment,
     frequency,
     history,
     offers,
@@ -18,13 +21,14 @@ from functions.core import (
 )
 from functions.core.audience import PUSH_STATUS
 from functions.core.campaign import PERMISSION_EVENT
-from functions.core.compiled import Campaign, Campaigns
+from functions.core.compiled import Campaign, Campaigns, GoalRule
 from functions.core.eligibility import Situation
-from functions.core.experiment import HOLDOUT, SOFT_ASK
+from functions.core.experiment import HOLDOUT
 from functions.core.merge import merge
 from functions.core.model import (
     DAY,
     Action,
+    Cohort,
     Device,
     Fact,
     FactKind,
@@ -69,6 +73,8 @@ class Turn:
         self._actions: list[Action] = []
         self._facts: list[Fact] = []
         self._reasons: list[Verdict] = []
+        self._is_prompted = False
+        self._led_to_prompt = ""
         self.situations: dict[str, Situation] = {}
 
     def join(self, anonymous: Profile) -> None:
@@ -104,6 +110,8 @@ class Turn:
             # Told in words of its own, it was answered: a snapshot's "never asked" is over.
             asked = replace(self._known_push(), status=status, ever_asked=True)
             self._take_snapshot(asked)
+        self._tell_of_prompt()
+        self._tell_of_opt_ins()
         self._hear_of_decline(message.declined_at)
         if not self._reasons:
             changed = self._profile != self._before
@@ -117,10 +125,18 @@ class Turn:
         for campaign in (*triggered, *(campaign for campaign, _ in reporting)):
             self._adopt_decline(campaign)
         self._count()
+        # What was never shown is given back before the snapshot beside it can answer for it.
+        gives_back = any(outcome is Outcome.SUPPRESSED for _, outcome in reporting)
+        if gives_back:
+            self._report(reporting)
         if triggered or reporting or message.event == PERMISSION_EVENT:
             self._take_context()
-        if reporting:
+        if reporting and not gives_back:
             self._report(reporting)
+        self._tell_of_prompt()
+        self._tell_of_opt_ins()
+        for campaign, goal in campaigns.goals.get(message.event, ()):
+            self._reach_goal(campaign, goal)
         self._take_back()
         for campaign in triggered:
             self._evaluate(campaign)
@@ -211,18 +227,61 @@ class Turn:
         self._keep(device)
         was = permission.status_on(before, message.device)
         status = permission.status_on(self._profile, message.device)
+        is_answer = was is PushStatus.UNKNOWN and status is not was
+        self._hear_of_prompt(known or Device(), device, is_answer=is_answer)
         if status is PushStatus.UNKNOWN:
             return
         if status is not was:
+            self._conclude_direct_prompts()
             self._answered(status)
-        elif message.event == PERMISSION_EVENT:
+        elif self._is_prompted or message.event == PERMISSION_EVENT:
             # Denied once more: Android's second prompt leaves the status as it was.
+            self._conclude_direct_prompts()
             self._settle(status)
+
+    def _hear_of_prompt(self, known: Device, device: Device, *, is_answer: bool) -> None:
+        """What no earlier snapshot tells, an approval does: that the answer was one to a prompt."""
+        led = self._leader()
+        spent = permission.prompts_spent(known, device)
+        if spent == known.prompts and is_answer and led and permission.may_ask(device):
+            spent += 1
+        if spent > known.prompts:
+            self._is_prompted, self._led_to_prompt = True, led
+            self._keep(replace(device, prompts=spent))
+
+    def _leader(self) -> str:
+        """The campaign that led to an OS prompt on this device, by the newest approval."""
+        led = [
+            (progress.outcome_at, campaign_id)
+            for campaign_id, progress in self._asking_for_push()
+            if frequency.leads_to_prompt(progress, self._message.device, self._message.at)
+        ]
+        return max(led)[1] if led else ""
+
+    def _conclude_direct_prompts(self) -> None:
+        """What the OS was answered is the outcome of a direct prompt, which it implies was seen."""
+        device, at = self._message.device, min(self._message.at, self._now)
+        for campaign_id, progress in self._asking_for_push():
+            offer = progress.offer
+            if offer is None or not frequency.awaits_os(progress, device, at):
+                continue
+            campaign = self._campaigns.granted(campaign_id, offer.version)
+            if campaign is None:
+                continue
+            meant = Grant(offer.serial, offer.attempt, offer.version, self._profile.user)
+            self._advance(
+                campaign_id, frequency.report(progress, campaign, meant, Outcome.APPROVED, at)
+            )
+            if not frequency.is_seen(progress, offer.serial):
+                self._make_way(campaign_id)
+                self._tell_of_show(campaign_id, offer.id, meant, at, progress)
 
     def _answered(self, status: PushStatus) -> None:
         """The OS prompt was answered on this device, or its settings were changed."""
         is_granted = status is PushStatus.GRANTED
         self._permission_fact(FactKind.GRANTED if is_granted else FactKind.DENIED)
+        if is_granted:
+            self._tell_of_conversions()
         self._settle(status)
         for campaign_id, progress in self._asking_for_push():
             offer = progress.offer
@@ -246,22 +305,55 @@ class Turn:
 
     def _permission_fact(self, kind: FactKind) -> None:
         """The fact belongs to the campaign whose offer the device saw last, if one did."""
-        message = self._message
+        message, campaign_id = self._message, self._last_campaign_here()
+        fact_id = f"{_short(message.device)}:{kind.value}:{message.at}"
+        self._tell(kind, fact_id, message.at, campaign_id, self._progress(campaign_id).offer)
+
+    def _last_campaign_here(self) -> str:
         asked = [
             (progress.outcome_at, campaign_id)
             for campaign_id, progress in self._profile.progress.items()
             if progress.outcome is not None
             and progress.offer is not None
-            and progress.offer.device == message.device
+            and progress.offer.device == self._message.device
         ]
-        campaign_id = max(asked)[1] if asked else ""
-        self._fact(
-            f"{message.device}:{kind.value}:{message.at}",
-            kind,
+        return max(asked)[1] if asked else ""
+
+    def _tell_of_prompt(self) -> None:
+        """After the report that the message may be: an approval that comes with the answer."""
+        if not self._is_prompted:
+            return
+        message = self._message
+        prompts = self._profile.devices[message.device].prompts
+        campaign_id = self._led_to_prompt or self._last_campaign_here()
+        self._tell(
+            FactKind.PROMPTED,
+            f"{_short(message.device)}:prompted:{prompts}:{message.at}",
             message.at,
             campaign_id,
-            self._progress(campaign_id).offer if asked else None,
+            self._progress(campaign_id).offer,
+            unasked=not self._led_to_prompt,
         )
+
+    def _tell_of_conversions(self) -> None:
+        """A grant from before the exposure is none: it was there already."""
+        at = self._message.at
+        for campaign_id, progress in self._asking_for_push():
+            exposed_at = progress.exposed_at
+            if exposed_at is None or progress.converted or at < exposed_at:
+                continue
+            self._advance(campaign_id, replace(progress, converted=True))
+            fact_id = f"{campaign_id}:converted"
+            self._tell(FactKind.CONVERTED, fact_id, at, campaign_id, after=at - exposed_at)
+
+    def _tell_of_opt_ins(self) -> None:
+        """Whichever of the approval and the grant was heard first."""
+        for campaign_id, progress in list(self._profile.progress.items()):
+            if progress.opted_in or not frequency.is_opted_in(progress):
+                continue
+            self._advance(campaign_id, replace(progress, opted_in=True))
+            kind, at = FactKind.OPTED_IN, progress.answered_at
+            self._tell(kind, f"{campaign_id}:opted_in", at, campaign_id, progress.offer)
 
     # --- outcomes ---
 
@@ -276,6 +368,8 @@ class Turn:
         campaign = self._campaigns.granted(campaign.id, meant.version) or campaign
         after = frequency.report(before, campaign, meant, outcome, at)
         asks_for_push = outcome is Outcome.APPROVED and campaign.kind == "push"
+        if asks_for_push and self._is_prompted:
+            self._led_to_prompt = self._led_to_prompt or campaign.id
         if asks_for_push and self._is_answered(meant):
             device = self._message.device
             told_at = max(at, permission.told_at(self._profile, device))
@@ -285,15 +379,16 @@ class Turn:
             self._because(Reason.NO_TRANSITION, campaign.id)
             return
         self._because(_REPORTED[outcome], campaign.id)
-        unseen = outcome is not Outcome.SUPPRESSED and not frequency.is_seen(before, meant.serial)
-        if unseen:
+        offer_id = offers.make_id(meant, campaign.id)
+        if outcome is not Outcome.SUPPRESSED and not frequency.is_seen(before, meant.serial):
             self._make_way(campaign.id)
-        if unseen and outcome is not Outcome.SHOWN:
-            self._outcome_fact(campaign, FactKind.SHOWN, meant, at)
-        self._outcome_fact(campaign, FactKind(outcome.value), meant, at)
-        refused = outcome in (Outcome.DECLINED, Outcome.DISMISSED)
-        if refused and campaign.attempts and campaign.attempt(after.spent + 1) is None:
-            self._fact(f"{campaign.id}:exhausted", FactKind.EXHAUSTED, at, campaign.id, after.offer)
+            self._tell_of_show(campaign.id, offer_id, meant, at, before)
+        if outcome is not Outcome.SHOWN:
+            self._tell_of_answer(campaign.id, offer_id, meant, outcome, at, before)
+        was_over = frequency.is_refused_for_good(before, campaign)
+        if frequency.is_refused_for_good(after, campaign) and not was_over:
+            kind = FactKind.EXHAUSTED
+            self._tell(kind, f"{campaign.id}:exhausted", at, campaign.id, after.offer)
 
     def _make_way(self, seen: str) -> None:
         """A popup that was seen after all takes back what other campaigns offered meanwhile."""
@@ -351,21 +446,31 @@ class Turn:
                 self._advance(campaign.id, declined)
             self._because(Reason.UNKNOWN_OFFER, campaign.id)
 
-    def _outcome_fact(self, campaign: Campaign, kind: FactKind, meant: Grant, at: int) -> None:
-        offer_id = offers.make_id(meant, campaign.id)
-        self._facts.append(
-            Fact(
-                id=f"{offer_id}:{kind.value}",
-                kind=kind,
-                at=at,
-                campaign=campaign.id,
-                version=meant.version,
-                attempt=meant.attempt,
-                arm=self._progress(campaign.id).arm or SOFT_ASK,
-                platform=self._platform(),
-                offer_id=offer_id,
-            )
-        )
+    def _tell_of_show(
+        self, campaign_id: str, offer_id: str, meant: Grant, at: int, before: Progress
+    ) -> None:
+        """Of a user's first one, also how long after the user was first heard of."""
+        is_first = not before.seen and not before.attempts
+        after = max(0, at - self._profile.first_seen_at) if is_first else None
+        kind = FactKind.SHOWN
+        self._tell_of_offer(kind, campaign_id, offer_id, meant, at, after=after)
+
+    def _tell_of_answer(
+        self,
+        campaign_id: str,
+        offer_id: str,
+        meant: Grant,
+        outcome: Outcome,
+        at: int,
+        before: Progress,
+    ) -> None:
+        """Of an offer that is not the newest seen one no answer is known: each is the first."""
+        known = frequency.answer_of(before, meant.serial)
+        if known is outcome:
+            return
+        first = known is None and outcome is not Outcome.SUPPRESSED
+        kind = FactKind(outcome.value)
+        self._tell_of_offer(kind, campaign_id, offer_id, meant, at, first=first)
 
     # --- declines that the app tells of ---
 
@@ -385,6 +490,20 @@ class Turn:
         if told is not None and campaign.hears_told_declines:
             declined = frequency.decline(self._progress(campaign.id), campaign, told)
             self._advance(campaign.id, declined)
+
+    # --- goals ---
+
+    def _reach_goal(self, campaign: Campaign, goal: GoalRule) -> None:
+        """From the exposure on. What leads to the exposure is not what came of it."""
+        message, progress = self._message, self._progress(campaign.id)
+        if progress.exposed_at is None or message.at < progress.exposed_at:
+            return
+        if goal.where is not None and not goal.where.holds(message.properties):
+            return
+        ordinal = progress.goals + 1
+        self._advance(campaign.id, replace(progress, goals=ordinal))
+        fact_id = f"{campaign.id}:goal:{_short(message.id)}"
+        self._tell(FactKind.GOAL, fact_id, message.at, campaign.id, ordinal=ordinal)
 
     # --- triggers ---
 
@@ -427,23 +546,19 @@ class Turn:
 
     def _hold_out(self, situation: Situation) -> None:
         """The exposure of a user who is shown nothing, at the moment it would have shown."""
-        campaign, now = situation.campaign, self._now
-        held_out = replace(situation.progress, exposed_at=now, arm=HOLDOUT)
-        self._advance(campaign.id, held_out)
+        campaign = situation.campaign
+        self._advance(campaign.id, self._exposed(situation, HOLDOUT))
         for kind in (FactKind.EXPOSED, FactKind.HELD_OUT):
-            fact = Fact(
-                id=f"{campaign.id}:{kind.value}",
-                kind=kind,
-                at=now,
-                campaign=campaign.id,
-                version=campaign.version,
-                arm=HOLDOUT,
-                platform=self._platform(),
-            )
-            self._facts.append(fact)
+            self._tell(kind, f"{campaign.id}:{kind.value}", self._now, campaign.id)
+
+    def _exposed(self, situation: Situation, arm: str, variant: str = "") -> Progress:
+        cohort = Cohort(self._now, situation.campaign.version, self._platform())
+        return experiment.exposed(situation.progress, cohort, arm, variant)
 
     def _grant(self, situation: Situation) -> None:
-        campaign, progress = situation.campaign, situation.progress
+        campaign = situation.campaign
+        arm, variant = eligibility.arm(situation), eligibility.variant(situation)
+        progress = self._exposed(situation, arm, variant)
         met = trigger.matching(campaign, situation.profile, self._message)
         show_after = met.after if met else 0
         user = self._profile.user
@@ -459,23 +574,24 @@ class Turn:
             device=self._message.device,
             attempt=granted.attempt,
             version=granted.version,
-            arm=eligibility.arm(situation),
+            arm=arm,
+            variant=variant,
             granted_at=self._now,
             lease_until=self._now + show_after + campaign.lease,
             show_after=show_after,
         )
-        if progress.exposed_at is None:
-            kind = FactKind.EXPOSED
-            self._fact(f"{campaign.id}:{kind.value}", kind, self._now, campaign.id, offer)
-        kind = FactKind.OFFERED
-        self._fact(f"{offer.id}:{kind.value}", kind, self._now, campaign.id, offer)
         self._advance(campaign.id, frequency.grant(progress, offer))
+        if situation.progress.exposed_at is None:
+            kind = FactKind.EXPOSED
+            self._tell(kind, f"{campaign.id}:{kind.value}", self._now, campaign.id, offer)
+        kind = FactKind.OFFERED
+        self._tell(kind, f"{offer.id}:{kind.value}", self._now, campaign.id, offer)
         self._because(Reason.OFFER_GRANTED, campaign.id)
         self._offer(campaign, offer)
 
     def _offer(self, campaign: Campaign, offer: Offer) -> None:
         self._actions.append(
-            standing.open_deeplink(
+            standing.action_of(
                 campaign, offer, self._message, self._profile, self._campaigns, self._now
             )
         )
@@ -523,27 +639,54 @@ class Turn:
     def _because(self, reason: Reason, campaign: str = "") -> None:
         self._reasons.append(Verdict(reason, campaign))
 
-    def _fact(
-        self, fact_id: str, kind: FactKind, at: int, campaign: str, offer: Offer | None
+    # --- facts ---
+
+    def _tell_of_offer(
+        self, kind: FactKind, campaign_id: str, offer_id: str, meant: Grant, at: int, **told: Any
     ) -> None:
-        self._facts.append(
-            Fact(
-                id=fact_id,
-                kind=kind,
-                at=at,
-                campaign=campaign,
-                version=offer.version if offer else 0,
-                attempt=offer.attempt if offer else 0,
-                arm=offer.arm if offer else "",
-                platform=self._platform(),
-                offer_id=offer.id if offer else "",
-            )
+        self._tell(
+            kind,
+            f"{offer_id}:{kind.value}",
+            at,
+            campaign_id,
+            version=meant.version,
+            attempt=meant.attempt,
+            offer_id=offer_id,
+            **told,
         )
+
+    def _tell(
+        self,
+        kind: FactKind,
+        fact_id: str,
+        at: int,
+        campaign_id: str,
+        offer: Offer | None = None,
+        **told: Any,
+    ) -> None:
+        """told: more keys of the fact, and what is to be said instead of the usual."""
+        progress = self._progress(campaign_id)
+        usual: dict[str, Any] = {
+            "version": offer.version if offer else progress.exposed_version,
+            "attempt": offer.attempt if offer else 0,
+            "offer_id": offer.id if offer else "",
+            "arm": experiment.dealt(progress),
+            "variant": progress.variant,
+            "cohort": experiment.cohort_of(progress),
+            "platform": self._platform(),
+        }
+        fact = Fact(id=fact_id, kind=kind, at=at, campaign=campaign_id, **{**usual, **told})
+        self._facts.append(fact)
 
 
 def _is_withdrawn(progress: Progress, offer: Offer) -> bool:
     newest = progress.offer
     return newest is not None and newest.id == offer.id and newest.state is OfferState.WITHDRAWN
+
+
+def _short(told: str) -> str:
+    """What a phone names may be longer than a key, and a device's id is no figure's business."""
+    return blake2b(told.encode(), digest_size=8).hexdigest()
 
 
 def _recorded(message: Message) -> Reason:

@@ -18,11 +18,19 @@ def united(one: Progress, other: Progress, campaign: Campaign | None) -> Progres
     of a campaign that is gone, or cannot be read for now, the later end holds. `window` is left to
     the caller.
     """
+    first = _first(one, other)
     last = max(one, other, key=lambda each: _finality(each, campaign))
     forgiven = _forgiven(one, other, campaign)
     newest = max(_offers(one, other), key=_serial, default=None)
     both = Progress(
-        exposed_at=_first(one, other).exposed_at,
+        exposed_at=first.exposed_at,
+        exposed_version=first.exposed_version,
+        exposed_platform=first.exposed_platform,
+        arm=first.arm,
+        variant=first.variant,
+        goals=first.goals,
+        opted_in=one.opted_in or other.opted_in,
+        converted=one.converted or other.converted,
         granted=max(one.granted, other.granted),
         attempts=_attempts(one, other, forgiven),
         offer=newest,
@@ -37,7 +45,6 @@ def united(one: Progress, other: Progress, campaign: Campaign | None) -> Progres
         answered=last.answered,
         answered_at=last.answered_at,
         since=_since(one, other),
-        arm=_first(one, other).arm,
         skip_waits=one.skip_waits or other.skip_waits,
     )
     if campaign is None or not campaign.attempts or not (was_asked(one) and was_asked(other)):
@@ -62,10 +69,21 @@ def _finality(progress: Progress, campaign: Campaign | None) -> tuple[int, int]:
 
 
 def _first(one: Progress, other: Progress) -> Progress:
-    """Who was exposed first; at the same time, who was not held out."""
+    """Who was exposed first; at the same time, who was not held out.
 
-    def exposure(each: Progress) -> tuple[bool, int, str]:
-        return each.exposed_at is None, each.exposed_at or 0, each.arm
+    The goals of the other one were counted where that one was exposed.
+    """
+
+    def exposure(each: Progress) -> tuple[bool, int, str, str, int, str, int]:
+        return (
+            each.exposed_at is None,
+            each.exposed_at or 0,
+            each.arm,
+            each.variant,
+            each.exposed_version,
+            each.exposed_platform,
+            each.goals,
+        )
 
     return min(one, other, key=exposure)
 

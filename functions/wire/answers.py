@@ -6,7 +6,14 @@ from typing import Literal
 import msgspec
 
 from functions.core.compiled import Campaigns
-from functions.core.model import SECOND, Action, Content, OpenDeeplink
+from functions.core.model import (
+    SECOND,
+    Action,
+    Content,
+    OpenDeeplink,
+    RequestOsPermission,
+    Withdraw,
+)
 from functions.core.moments import format_time
 from functions.wire.errors import ErrorBody
 
@@ -36,6 +43,29 @@ class OpenDeeplinkAction(
     show_after_seconds: int
     expires_at: str
     expires_in_seconds: int
+    variant: str = ""
+    test: bool = False
+
+
+class RequestOsPermissionAction(
+    _Answer, frozen=True, kw_only=True, omit_defaults=True, tag="request_os_permission"
+):
+    """Ask the OS for the permission, `showAfterSeconds` later, and show no popup before it.
+
+    What the OS answers is the outcome: report it by `PushPermissionChanged`, or by the trait
+    `push_permission_status`. Report `PushSoftAskSuppressed` where the OS was not asked, and
+    `PushSoftAskShown` where its prompt was closed without an answer.
+    """
+
+    campaign: str
+    campaign_version: int
+    offer_id: str
+    attempt: int
+    arm: str
+    user_id: str
+    show_after_seconds: int
+    expires_at: str
+    expires_in_seconds: int
     test: bool = False
 
 
@@ -46,7 +76,7 @@ class WithdrawAction(_Answer, frozen=True, kw_only=True, tag="withdraw"):
     reason: str
 
 
-ActionBody = OpenDeeplinkAction | WithdrawAction
+ActionBody = OpenDeeplinkAction | RequestOsPermissionAction | WithdrawAction
 
 
 class MessageAnswer(_Answer, frozen=True, kw_only=True):
@@ -144,9 +174,11 @@ def encode(answer: msgspec.Struct | msgspec.Raw) -> str:
 
 
 def _action(action: Action, now: int) -> ActionBody:
-    if isinstance(action, OpenDeeplink):
-        return _open_deeplink(action, now)
-    return WithdrawAction(offer_id=action.offer_id, reason=action.reason)
+    if isinstance(action, Withdraw):
+        return WithdrawAction(offer_id=action.offer_id, reason=action.reason)
+    if isinstance(action, RequestOsPermission):
+        return _request_os_permission(action, now)
+    return _open_deeplink(action, now)
 
 
 def _open_deeplink(action: OpenDeeplink, now: int) -> OpenDeeplinkAction:
@@ -160,8 +192,33 @@ def _open_deeplink(action: OpenDeeplink, now: int) -> OpenDeeplinkAction:
         deeplink=action.deeplink,
         content=action.content,
         on_approve=action.on_approve,
-        show_after_seconds=-(-action.show_after // 1000),
+        show_after_seconds=_whole_seconds(action.show_after),
         expires_at=format_time(action.expires_at),
-        expires_in_seconds=max(0, (action.expires_at - now) // 1000),
+        expires_in_seconds=_seconds_left(action.expires_at, now),
+        variant=action.variant,
         test=action.test,
     )
+
+
+def _request_os_permission(action: RequestOsPermission, now: int) -> RequestOsPermissionAction:
+    return RequestOsPermissionAction(
+        campaign=action.campaign,
+        campaign_version=action.campaign_version,
+        offer_id=action.offer_id,
+        attempt=action.attempt,
+        arm=action.arm,
+        user_id=action.user_id,
+        show_after_seconds=_whole_seconds(action.show_after),
+        expires_at=format_time(action.expires_at),
+        expires_in_seconds=_seconds_left(action.expires_at, now),
+        test=action.test,
+    )
+
+
+def _whole_seconds(span: int) -> int:
+    """Rounded up: a popup never comes too early."""
+    return -(-span // 1000)
+
+
+def _seconds_left(until: int, now: int) -> int:
+    return max(0, (until - now) // 1000)

@@ -24,8 +24,22 @@ class WindowRow(_Answer, frozen=True, kw_only=True, omit_defaults=True):
     anonymous_id: str | None = None
 
 
+class CohortRow(_Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """When and as what the user was first met by a campaign: where those are counted."""
+
+    at: str
+    version: int
+    platform: str | None = None
+
+
 class FactRow(_Answer, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that was counted. `anonymousId`: the alias that it happened to, if it was one."""
+    """Something that was counted. `anonymousId`: the alias that it happened to, if it was one.
+
+    variant: the content that was shown. afterMilliseconds: of the first show, since the user was
+    first heard of; of a conversion, since the exposure. ordinal: of a goal event, the how-manyth.
+    first: of an answer, that the offer had none before. unasked: of a prompt, that no approval
+    led to it.
+    """
 
     id: str
     kind: str
@@ -34,8 +48,14 @@ class FactRow(_Answer, frozen=True, kw_only=True, omit_defaults=True):
     version: int | None = None
     attempt: int | None = None
     arm: str | None = None
+    variant: str | None = None
     platform: str | None = None
     offer_id: str | None = None
+    cohort: CohortRow | None = None
+    after_milliseconds: int | None = None
+    ordinal: int | None = None
+    first: bool = False
+    unasked: bool = False
     anonymous_id: str | None = None
 
 

@@ -22,7 +22,7 @@ from functions.admin import routes as admin_routes
 from functions.track import routes as track_routes
 from functions.wire import imports, users
 from functions.wire.body import parse
-from functions.wire.errors import InvalidRequest, WireError
+from functions.wire.errors import InvalidRequest, TooLarge, WireError
 from functions.wire.imports import UserDeleted
 
 ROOT = Path(__file__).parents[2]
@@ -129,7 +129,8 @@ def test_every_call_may_be_throttled_and_meet_a_fault(route: Route) -> None:
     answers = told(route)["responses"]
 
     assert answers.keys() >= {"200", "429", "500", "503"}
-    assert ("413" in answers) == (OPERATIONS[route].body is not None)
+    is_limited = OPERATIONS[route].body or TooLarge in OPERATIONS[route].refusals
+    assert ("413" in answers) == bool(is_limited)
     assert ("403" in answers) == (OPERATIONS[route].security == "sigv4")
 
 

@@ -239,8 +239,8 @@ def test_the_fields_of_a_device_are_listed() -> None:
 
 
 def test_files_of_the_examples_are_those_that_the_page_promises() -> None:
-    assert "six campaigns" in PAGE
-    assert len(list((ROOT / "campaigns" / "examples").glob("*.yaml"))) == 6
+    assert "seven campaigns" in PAGE
+    assert len(list((ROOT / "campaigns" / "examples").glob("*.yaml"))) == 7
     assert [each.id for each in read_package(ROOT / "campaigns").campaigns] == ["push-softask"]
 
 

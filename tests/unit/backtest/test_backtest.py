@@ -586,6 +586,26 @@ def test_the_holdout_is_held_out_and_said_to_be(busy: Path, tmp_path: Path) -> N
     assert 5 < counts.held_out < 35
 
 
+def test_an_experiment_is_counted_by_arm(busy: Path, tmp_path: Path) -> None:
+    path = tmp_path / "arms.yaml"
+    arms = "experiment: {salt: s, arms: {soft_ask: 2, holdout: 1, direct_prompt: 2}}"
+    goal = "goal: {event: ValueMomentReached}"
+    path.write_text(f"{SHIPPED.read_text()}\n{arms}\n{goal}\n")
+
+    said = only(replay(busy, path))
+
+    counts, of_arms = said.counts, said.arms
+    assert list(of_arms) == ["direct_prompt", "holdout", "soft_ask"]
+    assert sum(each.exposed for each in of_arms.values()) == 40
+    assert of_arms["holdout"].exposed == counts.held_out
+    assert (of_arms["holdout"].shows, of_arms["holdout"].opted_in) == (0, 0)
+    assert of_arms["soft_ask"].shows == counts.shows
+    assert of_arms["direct_prompt"].shows == counts.direct_prompts > 0
+    for arm in ("soft_ask", "direct_prompt"):
+        assert 0 < of_arms[arm].opted_in == of_arms[arm].converted < of_arms[arm].exposed
+    assert all(each.goals > 0 for each in of_arms.values())
+
+
 # --- progress ---
 
 

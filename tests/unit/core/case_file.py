@@ -19,6 +19,7 @@ class Expect(_Strict, frozen=True, kw_only=True, rename="camel"):
 
     reason: str | None = None
     attempt: int | None = None
+    action: str | None = None
     title: str | None = None
     on_approve: str | None = None
     show_after: str | None = None

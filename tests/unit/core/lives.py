@@ -17,7 +17,6 @@ from functions.core.model import (
     HOUR,
     MINUTE,
     Message,
-    OpenDeeplink,
     Outcome,
     Profile,
     Snapshot,
@@ -25,13 +24,24 @@ from functions.core.model import (
 )
 from functions.core.verdict import Decision
 from tests.unit.core.random_campaigns import COPY, DEVICES, campaign_sets, live, steps
-from tests.unit.core.scene import OUTCOMES, Scene, campaigns_of, settled_state
+from tests.unit.core.scene import (
+    OUTCOMES,
+    Offered,
+    Scene,
+    campaigns_of,
+    offered_in,
+    settled_state,
+)
+from tests.unit.core.told import Ledger
 
 ANONYMOUS = tuple(User("anonymous", id_) for id_ in ("a1", "a2"))
 
 TWICE = [{"content": "default"}, {"content": "default", "wait": "14d"}]
 THRICE = [*TWICE, {"content": "default", "wait": {"declined": "9d", "dismissed": "1d"}}]
 DENIABLE = [TWICE[0], {"content": "default", "wait": {"declined": "14d", "denied": "2d"}}]
+
+ARMS = {"soft_ask": 1, "holdout": 1, "direct_prompt": 2}
+VARIANTS = {"plain": 1, "same": {"weight": 1, "content": {"default": "default"}}}
 
 rules: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [
@@ -45,6 +55,7 @@ rules: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
         {"attempts": TWICE, "kind": "popup"},
         {"repeat": {"gap": "1d"}, "kind": "popup"},
         {"attempts": THRICE, "experiment": {"salt": "s", "arms": {"soft_ask": 2, "holdout": 1}}},
+        {"attempts": DENIABLE, "experiment": {"salt": "s", "arms": ARMS, "variants": VARIANTS}},
     ]
 )
 
@@ -60,6 +71,7 @@ def asking_sets(draw: st.DrawFn) -> Campaigns:
                 "trigger": {"any": [{"event": event}]},
                 "action": {"deeplink": "yourapp://popup/x"},
                 "content": {"default": {"en": COPY}},
+                "goal": {"event": "Order", "where": {"property": "n", "gte": 2}},
                 **draw(rules),
             }
         )
@@ -98,7 +110,8 @@ class Life(Scene):
 
     def __init__(self, campaigns: Campaigns, user: User) -> None:
         super().__init__(campaigns, user)
-        self.offers: list[OpenDeeplink] = []
+        self.offers: list[Offered] = []
+        self.ledger = Ledger()
 
     def message(self, **fields: Any) -> Message:
         message = super().message(**fields)
@@ -106,7 +119,8 @@ class Life(Scene):
 
     def send(self, message: Message) -> Decision:
         decision = super().send(message)
-        self.offers += [each for each in decision.actions if isinstance(each, OpenDeeplink)]
+        self.offers += offered_in(decision)
+        self.ledger.take(decision)
         return decision
 
     def live(self, step: tuple[Any, ...]) -> None:

@@ -143,6 +143,20 @@ dismissals = st.one_of(
 )
 
 
+experiments = st.fixed_dictionaries(
+    {
+        "salt": st.sampled_from(("s", "t")),
+        "arms": st.fixed_dictionaries(
+            {"soft_ask": st.just(1)},
+            optional={"holdout": st.just(1), "direct_prompt": st.integers(0, 2)},
+        ),
+    },
+    optional={
+        "variants": st.just({"plain": 1, "same": {"weight": 2, "content": {"default": "default"}}})
+    },
+)
+
+
 @st.composite
 def campaign_files(draw: st.DrawFn, campaign_id: str) -> CampaignFile:
     """A campaign that says almost anything that a file may say."""
@@ -162,9 +176,12 @@ def campaign_files(draw: st.DrawFn, campaign_id: str) -> CampaignFile:
                     {"starts_at": "2026-09-22", "ends_at": "2026-11-01"},
                 )
             ),
-            experiment=st.just({"salt": "s", "arms": {"soft_ask": 1, "holdout": 1}}),
+            experiment=experiments,
+            goal=st.fixed_dictionaries({"event": events}, optional={"where": where}),
         )
     )
+    if more.get("kind") == "popup" and "experiment" in more:
+        more["experiment"]["arms"].pop("direct_prompt", None)
     frequency, trigger = draw(frequencies), draw(triggers)
     if "repeat" in frequency:
         more.pop("dismissed", None)

@@ -98,7 +98,13 @@ def ways(draw: st.DrawFn, user: User, campaign: str, *, is_open: bool) -> Progre
     last = START if is_open else max(granted, default=None)
     return Progress(
         exposed_at=exposed_at,
-        arm=draw(st.sampled_from(["", "holdout"])) if exposed_at else "",
+        arm=draw(st.sampled_from(["", "holdout", "direct_prompt"])) if exposed_at else "",
+        variant=draw(st.sampled_from(["", "warm"])) if exposed_at else "",
+        exposed_version=draw(st.integers(0, 2)) if exposed_at else 0,
+        exposed_platform=draw(st.sampled_from(["", "ios"])) if exposed_at else "",
+        goals=draw(st.integers(0, 3)) if exposed_at else 0,
+        opted_in=draw(st.booleans()),
+        converted=draw(st.booleans()),
         granted=max([*serials, next_serial(user, 0, START) if is_open else 0]),
         attempts=len(seen) + is_told,
         seen=tuple(seen[-20:]),

@@ -29,8 +29,10 @@ from functions.core.model import (
     Outcome,
     Profile,
     Progress,
+    RequestOsPermission,
     Snapshot,
     User,
+    Withdraw,
 )
 from functions.core.recent import fingerprint
 from functions.core.verdict import Decision
@@ -44,6 +46,8 @@ CAMPAIGN = "push-softask"
 VALUE = "ValueMomentReached"
 USER = User("user", "u1")
 NEVER_ASKED = Snapshot(status="notDetermined", prompts_used=0)
+
+Offered = OpenDeeplink | RequestOsPermission
 
 OUTCOMES = {outcome: f"PushSoftAsk{outcome.capitalize()}" for outcome in Outcome}
 
@@ -119,9 +123,7 @@ class Scene:
         """A value moment, with the snapshot of a phone that was never asked."""
         return self.track(VALUE, **{"push": NEVER_ASKED, **fields})
 
-    def report(
-        self, outcome: Outcome, offer: OpenDeeplink | None = None, **fields: Any
-    ) -> Decision:
+    def report(self, outcome: Outcome, offer: Offered | None = None, **fields: Any) -> Decision:
         """An outcome of that offer; without one, of none by name."""
         named = {} if offer is None else {"offer_id": offer.offer_id}
         return self.track(OUTCOMES[outcome], **{**named, **fields})
@@ -140,6 +142,11 @@ class Scene:
         return self.profile.progress[CAMPAIGN]
 
 
+def offered_in(decision: Decision) -> list[Offered]:
+    """What the decision offers, popup or direct prompt: one or none."""
+    return [action for action in decision.actions if not isinstance(action, Withdraw)]
+
+
 def offer_of(decision: Decision) -> OpenDeeplink:
     """The one offer among a decision's actions."""
     [offer] = [action for action in decision.actions if isinstance(action, OpenDeeplink)]
@@ -148,5 +155,7 @@ def offer_of(decision: Decision) -> OpenDeeplink:
 
 def settled_state(profile: Profile) -> Profile:
     """The profile without what depends on how many messages told it, and when they came."""
-    devices = {id_: replace(device, seen_at=0) for id_, device in profile.devices.items()}
-    return replace(profile, recent=b"", seen_at=0, devices=devices)
+    known = profile.devices.items()
+    devices = {id_: replace(device, seen_at=0, prompts=0) for id_, device in known}
+    progress = {id_: replace(each, opted_in=False) for id_, each in profile.progress.items()}
+    return replace(profile, recent=b"", seen_at=0, devices=devices, progress=progress)

@@ -40,11 +40,14 @@ from tests.unit.core.scene import (
     OUTCOMES,
     START,
     USER,
+    Offered,
     Scene,
     campaigns_of,
     offer_of,
+    offered_in,
     settings_with,
 )
+from tests.unit.core.told import Ledger
 
 TEST = {"test_users": [USER.id]}
 TWICE = [{"content": "default"}, {"content": "default", "wait": "14d"}]
@@ -526,7 +529,8 @@ class Checked(Scene):
 
     def __init__(self, campaigns: Campaigns) -> None:
         super().__init__(campaigns)
-        self.offers: list[OpenDeeplink] = []
+        self.offers: list[Offered] = []
+        self.ledger = Ledger()
 
     def send(self, message: Message) -> Decision:
         before = self.profile
@@ -536,7 +540,8 @@ class Checked(Scene):
         assert_nothing_is_forgotten(before, self.profile)
         assert_no_ask_too_many(decision, before, self.campaigns)
         assert_counted_once(decision, before, self.campaigns)
-        self.offers += [each for each in decision.actions if isinstance(each, OpenDeeplink)]
+        self.ledger.take(decision)
+        self.offers += offered_in(decision)
         return decision
 
     def live(self, step: tuple[Any, ...], others: Campaigns) -> None:
@@ -593,7 +598,7 @@ def assert_nothing_is_forgotten(before: Profile, after: Profile) -> None:
 def assert_no_ask_too_many(decision: Decision, before: Profile, campaigns: Campaigns) -> None:
     if decision.reason is not Reason.OFFER_GRANTED:
         return
-    [offer] = [each for each in decision.actions if isinstance(each, OpenDeeplink)]
+    [offer] = offered_in(decision)
     rules = campaigns.seen_by(before.user).by_id[offer.campaign]
     known = before.progress.get(offer.campaign, Progress())
     assert offer.attempt <= rules.at_most

@@ -23,6 +23,7 @@ from functions.core.model import (
     DAY,
     HOUR,
     MINUTE,
+    Cohort,
     Fact,
     FactKind,
     Offer,
@@ -601,9 +602,10 @@ def test_a_permission_is_heard_though_the_campaign_that_asked_is_gone() -> None:
     scene.report(Outcome.APPROVED, scene.offered())
     scene.campaigns = campaigns_of(shipped_file(id="other"))
 
-    [fact] = scene.track("PushPermissionChanged", push=GRANTED).facts
+    facts = scene.track("PushPermissionChanged", push=GRANTED).facts
 
-    assert (fact.kind, fact.campaign) == ("granted", CAMPAIGN)
+    assert [fact.kind for fact in facts] == ["granted", "converted", "prompted", "opted_in"]
+    assert {fact.campaign for fact in facts} == {CAMPAIGN}
     assert scene.progress.answered is PushStatus.GRANTED
 
 
@@ -614,9 +616,11 @@ def test_a_permission_is_heard_though_the_offer_that_led_to_it_is_not_kept() -> 
     scene.report(Outcome.APPROVED, offer)
     assert scene.progress.offer is None
 
-    [fact] = scene.track("PushPermissionChanged", push=GRANTED).facts
+    granted, *more = scene.track("PushPermissionChanged", push=GRANTED).facts
 
-    assert (fact.kind, fact.campaign) == ("granted", "")
+    assert (granted.kind, granted.campaign) == ("granted", "")
+    assert [fact.kind for fact in more] == ["prompted", "opted_in"]
+    assert {(fact.campaign, fact.arm, fact.cohort) for fact in more} == {(CAMPAIGN, "", None)}
 
 
 def test_row_37_an_offer_ends_by_the_rules_of_the_version_that_granted_it() -> None:
@@ -679,6 +683,7 @@ def test_an_outcomes_fact_says_whose_offer_it_was_and_where() -> None:
         arm="soft_ask",
         platform="android",
         offer_id=offer.offer_id,
+        cohort=Cohort(START, 0, "ios"),
     )
 
 
@@ -707,6 +712,7 @@ def test_who_is_held_out_is_told_of_by_two_facts() -> None:
         version=3,
         arm="holdout",
         platform="ios",
+        cohort=Cohort(START, 3, "ios"),
     )
     assert held_out == replace(exposed, id=f"{CAMPAIGN}:held_out", kind=FactKind.HELD_OUT)
     assert scene.value().facts == ()
@@ -716,10 +722,10 @@ def test_the_facts_of_an_offer_name_its_version_and_those_of_no_offer_none() -> 
     scene = Scene(compile_all(settings_with(), [Published(shipped_file(), 3)]))
 
     assert [(fact.version, fact.attempt) for fact in scene.value().facts] == [(3, 1), (3, 1)]
-    [granted_elsewhere] = scene.track("PushPermissionChanged", push=GRANTED, device="tablet").facts
-    assert granted_elsewhere == Fact(
-        id=f"tablet:granted:{START}", kind=FactKind.GRANTED, at=START, platform="ios"
-    )
+    granted, converted = scene.track("PushPermissionChanged", push=GRANTED, device="tablet").facts
+    assert granted.id.endswith(f":granted:{START}")
+    assert granted == Fact(id=granted.id, kind=FactKind.GRANTED, at=START, platform="ios")
+    assert (converted.version, converted.attempt, converted.offer_id) == (3, 0, "")
 
 
 def test_a_trigger_that_shows_nothing_leaves_no_progress() -> None:

@@ -67,6 +67,13 @@ def test_durations_are_spans_of_utc(text: str, expected: int) -> None:
 
 
 COPY = {"title": "t", "body": "b", "approve": "y"}
+THREE_ARMS = {"soft_ask": 8, "holdout": 1, "direct_prompt": 1}
+
+
+def variant_with(content: dict[str, str]) -> dict[str, Any]:
+    """An experiment whose variant shows these contents in place of those."""
+    warm = {"weight": 1, "content": content}
+    return {"salt": "s", "arms": THREE_ARMS, "variants": {"plain": 1, "warm": warm}}
 
 
 @pytest.mark.parametrize(
@@ -161,6 +168,38 @@ COPY = {"title": "t", "body": "b", "approve": "y"}
             "experiment.arms",
             "weight above 0",
         ),
+        (
+            {"kind": "popup", "experiment": {"salt": "s", "arms": THREE_ARMS}},
+            "experiment.arms.direct_prompt",
+            "asks for no permission",
+        ),
+        (
+            {"experiment": {"salt": "s", "arms": THREE_ARMS, "variants": {"a": 0, "b": 0}}},
+            "experiment.variants",
+            "at least one variant a weight above 0",
+        ),
+        (
+            {"experiment": {"salt": "s", "arms": THREE_ARMS, "variants": {"Warm one": 1}}},
+            "experiment.variants.Warm one",
+            "lower case, as in 'warm'",
+        ),
+        (
+            {"experiment": {"salt": "s", "arms": THREE_ARMS, "variants": {"a": {"content": {}}}}},
+            "experiment.variants.a",
+            "add weight",
+        ),
+        (
+            {"experiment": variant_with({"frist": "retry"})},
+            "experiment.variants.warm.content.frist",
+            "no content 'frist'; did you mean 'first'?",
+        ),
+        (
+            {"experiment": variant_with({"first": "retyr"})},
+            "experiment.variants.warm.content.first",
+            "no content 'retyr'; did you mean 'retry'?",
+        ),
+        ({"goal": {"where": {"property": "a", "is": 1}}}, "goal", "add event"),
+        ({"goal": {"event": "E", "where": {"property": "a"}}}, "goal.where", "exactly one"),
         ({"action": {"deeplink": {"ios": "yourapp://a"}}}, "action.deeplink", "add default"),
         (
             {"action": {"deeplink": {"default": "yourapp://a", "ios": "javascript:x"}}},

@@ -19,6 +19,7 @@ from functions.core.model import (
     OpenDeeplink,
     Profile,
     Progress,
+    RequestOsPermission,
     Snapshot,
     User,
     Withdraw,
@@ -44,6 +45,7 @@ NAMES = {
     "status": "status",
     "promptsUsed": "prompts_used",
     "everAsked": "ever_asked",
+    "optedOut": "opted_out",
     "rationale": "rationale",
     "lastAskedAt": "last_asked_at",
     "lastDeclinedAt": "last_declined_at",
@@ -124,7 +126,7 @@ class Player:
             # Its own profile is no more: its late messages are the user's.
             self._became[User("anonymous", alias)] = user
             self.profiles.pop(User("anonymous", alias), None)
-        offered = [each for each in _actions(answer) if isinstance(each, OpenDeeplink)]
+        offered = _offered(answer)
         if step.as_ is not None and offered:
             self._offers.setdefault(step.as_, offered[0].offer_id)
         if step.expect is not None:
@@ -212,13 +214,12 @@ class Player:
         self._check_progress(expect, profile.progress.get(CAMPAIGN) or Progress(), where)
 
     def _check_offer(self, expect: Expect, answer: Answer, where: str) -> None:
-        offered = [each for each in _actions(answer) if isinstance(each, OpenDeeplink)]
+        offered = _offered(answer)
         none_wanted = expect.attempt is None and expect.offer is None
         assert len(offered) == (0 if none_wanted else 1), where
         for offer in offered:
             assert expect.attempt in (None, offer.attempt), where
-            assert expect.title in (None, offer.content.title), where
-            assert expect.on_approve in (None, offer.on_approve), where
+            _check_action(expect, offer, where)
             if expect.show_after is not None:
                 assert offer.show_after == span(expect.show_after), where
             known = self._offers.get(expect.offer or "")
@@ -244,6 +245,20 @@ def _content(step: Step) -> bytes:
     """Of what a message id stands for: not the context, nor the time of sending."""
     said = [step.track, step.identify, step.offer, step.merges]
     return fingerprint(msgspec.json.encode(said, order="deterministic"))
+
+
+def _offered(answer: Answer) -> list[OpenDeeplink | RequestOsPermission]:
+    return [each for each in _actions(answer) if not isinstance(each, Withdraw)]
+
+
+def _check_action(expect: Expect, offer: OpenDeeplink | RequestOsPermission, where: str) -> None:
+    if isinstance(offer, RequestOsPermission):
+        assert expect.action == "request_os_permission", where
+        assert (expect.title, expect.on_approve) == (None, None), where
+        return
+    assert expect.action in (None, "open_deeplink"), where
+    assert expect.title in (None, offer.content.title), where
+    assert expect.on_approve in (None, offer.on_approve), where
 
 
 def _actions(answer: Answer) -> tuple[Action, ...]:

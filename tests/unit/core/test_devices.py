@@ -90,6 +90,7 @@ def test_an_older_snapshot_does_not_undo_the_platform() -> None:
         push=Snapshot(status="denied"),
         push_at=scene.now,
         seen_at=scene.now,
+        prompts=1,
         platform="ios",
         app_version="4.2",
     )

@@ -11,10 +11,10 @@ from functions.core import frequency
 from functions.core.compiled import Campaigns
 from functions.core.decision import decide
 from functions.core.explain import Explanation, explain
-from functions.core.model import Message, OpenDeeplink, Profile
+from functions.core.model import Message, Profile
 from functions.core.reason import Reason
 from tests.unit.core.random_campaigns import DEVICES, EVENTS, campaign_sets, live, steps
-from tests.unit.core.scene import Scene
+from tests.unit.core.scene import Scene, offered_in
 
 SHOWS = (Reason.OFFER_GRANTED, Reason.OFFER_REPEATED)
 
@@ -97,7 +97,7 @@ def test_one_message_brings_at_most_one_popup_and_no_cap_is_passed(
         live(scene, step)
         if step[0] == "wait" or scene.decision is None:
             continue
-        offered = [each for each in scene.decision.actions if isinstance(each, OpenDeeplink)]
+        offered = offered_in(scene.decision)
         assert len(offered) <= 1
         if scene.decision.reason is Reason.OFFER_GRANTED:
             assert_caps_hold(campaigns, before, scene)
@@ -110,7 +110,8 @@ def _is_live(progress: Any, now: int) -> bool:
 
 def assert_caps_hold(campaigns: Campaigns, before: Profile, scene: Scene) -> None:
     """Counted here from the shows that were reported before the grant, by another account."""
-    [offer] = [each for each in scene.decision.actions if isinstance(each, OpenDeeplink)]  # type: ignore[union-attr]
+    assert scene.decision is not None
+    [offer] = offered_in(scene.decision)
     shows = [
         (campaign, seen.at)
         for campaign, progress in before.progress.items()

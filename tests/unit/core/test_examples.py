@@ -12,7 +12,14 @@ from functions.core.advice import warnings
 from functions.core.campaign import CampaignFile, Published
 from functions.core.compiling import compile_all
 from functions.core.eligibility import rollout_salt
-from functions.core.experiment import HOLDOUT, SOFT_ASK, arm_of, share
+from functions.core.experiment import (
+    DIRECT_PROMPT,
+    HOLDOUT,
+    SOFT_ASK,
+    arm_of,
+    share,
+    variant_of,
+)
 from functions.core.model import (
     DAY,
     HOUR,
@@ -21,6 +28,7 @@ from functions.core.model import (
     FactKind,
     OpenDeeplink,
     Outcome,
+    RequestOsPermission,
     Snapshot,
     User,
     Withdraw,
@@ -88,7 +96,7 @@ def test_the_examples_can_be_served_together() -> None:
 
     served = compile_all(shipped_package().settings, [Published(file) for file in files])
 
-    assert len(served.by_id) == len(FILES) == 6
+    assert len(served.by_id) == len(FILES) == 7
 
 
 def test_no_example_is_served_unasked() -> None:
@@ -177,6 +185,91 @@ class TestTheRecipeWithAHoldout:
         assert verdict(scene.value()) is Reason.IN_RETRY_WINDOW
         scene.wait(SECOND)
         assert offer_of(scene.value()).attempt == 2
+
+
+class TestTheRecipeInThreeArms:
+    """recipe-in-three-arms.yaml."""
+
+    file = example("recipe-in-three-arms")
+    weights = ((SOFT_ASK, 80), (HOLDOUT, 10), (DIRECT_PROMPT, 10))
+    halves = (("plain", 50), ("warm", 50))
+
+    def user_in(self, arm: str, variant: str = "plain") -> User:
+        return next(
+            user
+            for user in users()
+            if arm_of("winter-2026", self.weights, user) == arm
+            and variant_of("winter-2026", self.halves, user) == variant
+        )
+
+    def pushed(self, scene: Scene) -> Decision:
+        return scene.track("SessionStarted", properties={"source": "push"})
+
+    def test_every_arm_gets_its_share(self) -> None:
+        campaign = campaigns_of(self.file).by_id[self.file.id]
+        assert campaign.arms == self.weights
+        assert tuple((each.name, each.weight) for each in campaign.variants) == self.halves
+        arms = [arm_of("winter-2026", self.weights, user) for user in users()]
+
+        assert 7_800 < arms.count(SOFT_ASK) < 8_200
+        assert 850 < arms.count(HOLDOUT) < 1_150
+        assert 850 < arms.count(DIRECT_PROMPT) < 1_150
+
+    @pytest.mark.parametrize(
+        ("variant", "title"),
+        [("plain", "Get daily streak reminders?"), ("warm", "Shall we look after your streak?")],
+    )
+    def test_the_words_of_the_first_ask_are_compared(self, variant: str, title: str) -> None:
+        scene = opening(self.file, self.user_in(SOFT_ASK, variant))
+
+        first = scene.value()
+        assert {(fact.arm, fact.variant) for fact in first.facts} == {(SOFT_ASK, variant)}
+        offer = show(scene, first)
+        assert offer.content.title == title
+        scene.report(Outcome.DECLINED, offer)
+        scene.wait(14 * DAY)
+        assert offer_of(scene.value()).content.title == "Keep your streak going?"
+
+    def test_the_direct_prompt_asks_the_os_and_its_answer_is_the_outcome(self) -> None:
+        scene = opening(self.file, self.user_in(DIRECT_PROMPT))
+
+        [action] = scene.value().actions
+        assert isinstance(action, RequestOsPermission)
+        scene.wait(MINUTE)
+        assert kinds(scene.track("PushPermissionChanged", push=GRANTED)) == [
+            FactKind.SHOWN,
+            FactKind.GRANTED,
+            FactKind.CONVERTED,
+            FactKind.PROMPTED,
+            FactKind.OPTED_IN,
+        ]
+        scene.wait(365 * DAY)
+        assert verdict(scene.value(push=GRANTED)) is Reason.ALREADY_GRANTED
+
+    def test_what_the_os_refused_is_not_asked_again(self) -> None:
+        scene = opening(self.file, self.user_in(DIRECT_PROMPT))
+        scene.value()
+        scene.track("PushPermissionChanged", push=DENIED)
+
+        scene.wait(365 * DAY)
+
+        assert verdict(scene.value(push=DENIED)) is Reason.PERMISSION_DENIED
+
+    @pytest.mark.parametrize("arm", [SOFT_ASK, HOLDOUT, DIRECT_PROMPT])
+    def test_sessions_by_a_push_count_in_every_arm_from_the_exposure_on(self, arm: str) -> None:
+        scene = opening(self.file, self.user_in(arm))
+        assert kinds(self.pushed(scene)) == []
+        scene.wait(MINUTE)
+        scene.value()
+        scene.wait(HOUR)
+
+        goals = [fact for _ in range(2) for fact in self.pushed(scene).facts]
+
+        assert [(fact.kind, fact.ordinal, fact.arm) for fact in goals] == [
+            (FactKind.GOAL, 1, arm),
+            (FactKind.GOAL, 2, arm),
+        ]
+        assert kinds(scene.track("SessionStarted", properties={"source": "icon"})) == []
 
 
 class TestAnyUnsubscribedEvery14Days:
@@ -277,7 +370,12 @@ class TestTheProvisionalUpgrade:
         scene.report(Outcome.APPROVED, show(scene, self.opened(scene)))
         granted = scene.track("PushPermissionChanged", push=GRANTED)
 
-        assert kinds(granted) == [FactKind.GRANTED]
+        assert kinds(granted) == [
+            FactKind.GRANTED,
+            FactKind.CONVERTED,
+            FactKind.PROMPTED,
+            FactKind.OPTED_IN,
+        ]
         scene.wait(60 * DAY)
         decision = scene.track(
             "NotificationOpened", push=GRANTED, properties={"authorization": "provisional"}

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from functions.core.experiment import HOLDOUT, SOFT_ASK, arm_of, share
+from functions.core.experiment import DIRECT_PROMPT, HOLDOUT, SOFT_ASK, arm_of, share, variant_of
 from functions.core.model import User
 
 USERS = [User("user", f"u{number}") for number in range(20_000)]
@@ -41,3 +41,33 @@ def test_only_the_proportion_of_the_weights_counts() -> None:
     tenfold = tuple((arm, weight * 10) for arm, weight in ARMS)
 
     assert all(arm_of("s", ARMS, user) == arm_of("s", tenfold, user) for user in USERS[:500])
+
+
+def test_three_arms_get_their_shares() -> None:
+    weights = ((SOFT_ASK, 80), (HOLDOUT, 10), (DIRECT_PROMPT, 10))
+    arms = Counter(arm_of("salt", weights, user) for user in USERS)
+
+    # Five standard deviations around 16,000 and 2,000.
+    assert 15_717 < arms[SOFT_ASK] < 16_283
+    assert 1_788 < arms[HOLDOUT] < 2_212
+    assert 1_788 < arms[DIRECT_PROMPT] < 2_212
+
+
+def test_an_arm_that_is_added_without_weight_moves_nobody() -> None:
+    more = (*ARMS, (DIRECT_PROMPT, 0))
+
+    assert all(arm_of("s", ARMS, user) == arm_of("s", more, user) for user in USERS)
+
+
+def test_variants_are_dealt_apart_from_the_arms() -> None:
+    halves = (("plain", 1), ("warm", 1))
+    weights = ((SOFT_ASK, 1), (HOLDOUT, 1))
+    dealt = Counter((arm_of("s", weights, u), variant_of("s", halves, u)) for u in USERS)
+
+    # Five standard deviations around 5,000.
+    assert len(dealt) == 4
+    assert all(4_693 < count < 5_307 for count in dealt.values())
+    assert [variant_of("s", halves, u) for u in USERS[:9]] == [
+        arm_of("s:variant", halves, u) for u in USERS[:9]
+    ]
+    assert variant_of("s", (), USERS[0]) == ""

@@ -350,3 +350,37 @@ def test_an_unknown_campaign_is_no_question() -> None:
 
     with pytest.raises(KeyError):
         explain(scene.profile, "nope", scene.message(event=VALUE), scene.campaigns, scene.now)
+
+
+# --- experiments ---
+
+DIRECT = {"salt": "s", "arms": {"soft_ask": 0, "direct_prompt": 1}}
+WARM = {
+    "salt": "s",
+    "arms": {"soft_ask": 1},
+    "variants": {"warm": {"weight": 1, "content": {"first": "retry"}}},
+}
+
+
+def test_the_variant_is_told_beside_the_arm() -> None:
+    assert check(ask(scene_of(experiment=WARM)), "arm").value == "soft_ask, warm"
+
+
+def test_a_direct_prompt_is_told_as_what_it_is() -> None:
+    scene = scene_of(experiment=DIRECT)
+
+    for told in (ask(scene), ask(scene, push=Snapshot(status="notDetermined"))):
+        assert (told.would_show, check(told, "arm").value) == (True, "direct_prompt")
+        assert told.sentence == "The OS prompt would be asked for, without a popup before it."
+        assert check(told, "permission").says == "the OS prompt is left to ask for"
+
+
+def test_an_open_offer_is_told_as_what_it_is_when_the_experiment_is_over() -> None:
+    scene = scene_of(experiment=DIRECT)
+    scene.value()
+    scene.campaigns = campaigns_of(shipped_file())
+
+    told = ask(scene)
+
+    assert (told.reason, check(told, "arm").value) == ("offer_repeated", "soft_ask")
+    assert told.sentence == "The OS prompt would be asked for, without a popup before it."

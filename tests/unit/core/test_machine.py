@@ -32,6 +32,7 @@ from functions.core.reason import Reason
 from functions.core.recent import fingerprint
 from functions.core.verdict import Decision
 from tests.unit.core.scene import CAMPAIGN, OUTCOMES, START, VALUE, shipped, shipped_package
+from tests.unit.core.told import Ledger
 
 ATTEMPTS = 2
 WAIT = 14 * DAY
@@ -141,6 +142,7 @@ class Life(RuleBasedStateMachine):
         self.now = START
         self.profile: Profile = new_profile(User("user", "u1"), START)
         self.account = Account()
+        self.ledger = Ledger()
         self.sent = 0
 
     # --- time ---
@@ -365,6 +367,7 @@ class Life(RuleBasedStateMachine):
         if decision.profile.recent != before.recent:
             self.account.changed.append(message)
         self.profile = decision.profile
+        self.ledger.take(decision)
         for action in decision.actions:
             if isinstance(action, Withdraw):
                 self.account.take_back(action.offer_id)

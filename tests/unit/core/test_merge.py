@@ -679,3 +679,59 @@ def test_a_snapshot_of_the_other_life_speaks_for_its_device() -> None:
     logged_in(own, theirs)
 
     assert own.value(push=None).reason is Reason.ALREADY_GRANTED
+
+
+# --- exposures ---
+
+
+def test_row_40_the_earlier_exposure_stands_with_its_arm_words_place_and_goals() -> None:
+    first = Progress(
+        exposed_at=START,
+        arm="direct_prompt",
+        exposed_version=3,
+        exposed_platform="web",
+        goals=2,
+    )
+    later = Progress(
+        exposed_at=START + 1,
+        variant="warm",
+        exposed_version=4,
+        exposed_platform="ios",
+        goals=7,
+        converted=True,
+    )
+
+    for own, theirs in ((first, later), (later, first)):
+        one, other = ({"progress": {CAMPAIGN: each}} for each in (own, theirs))
+        both = merged(one, other).progress[CAMPAIGN]
+
+        assert both == replace(first, converted=True)
+
+
+def test_row_40_what_was_told_once_is_not_told_again_after_the_login() -> None:
+    own, theirs = lives()
+    own.value()
+    theirs.wait(HOUR)
+    theirs.report(Outcome.APPROVED, theirs.offered())
+    told = theirs.track("PushPermissionChanged", push=Snapshot(status="authorized"))
+    assert {"converted", "opted_in"} <= {fact.kind for fact in told.facts}
+    own.wait(HOUR)
+    login = logged_in(own, theirs)
+    assert own.progress.exposed_at == START
+    own.wait(DAY)
+
+    after = [
+        own.track("PushPermissionChanged", push=Snapshot(status=status))
+        for status in ("denied", "authorized")
+    ]
+
+    facts = [fact.kind for each in (login, *after) for fact in each.facts]
+    assert facts == ["denied", "granted"]
+
+
+def test_row_40_an_os_prompt_that_both_know_of_is_one() -> None:
+    own = {"devices": {"phone": Device(prompts=1)}}
+    theirs = {"devices": {"phone": Device(prompts=2)}}
+
+    assert merged(own, theirs).devices["phone"].prompts == 2
+    assert merged(theirs, own).devices["phone"].prompts == 2

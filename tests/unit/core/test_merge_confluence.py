@@ -9,9 +9,9 @@ from functions.core import permission
 from functions.core.compiled import Campaign, Campaigns
 from functions.core.decision import decide
 from functions.core.merge import merge
-from functions.core.model import Message, OpenDeeplink, Outcome, Progress
+from functions.core.model import Message, Outcome, Progress
 from tests.unit.core.lives import ANONYMOUS, Life, asking_sets, lived, shared_lives
-from tests.unit.core.scene import OUTCOMES, USER
+from tests.unit.core.scene import OUTCOMES, USER, Offered
 
 Steps = list[tuple[int, tuple[Any, ...]]]
 
@@ -57,7 +57,7 @@ def test_row_40_an_outcome_told_before_the_login_or_after_it_comes_to_the_same(
     assert other.retry_at == one.retry_at
 
 
-def report(life: Life, offer: OpenDeeplink, outcome: Outcome) -> Message:
+def report(life: Life, offer: Offered, outcome: Outcome) -> Message:
     return life.message(event=OUTCOMES[outcome], offer_id=offer.offer_id)
 
 

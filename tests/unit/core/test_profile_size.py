@@ -6,10 +6,13 @@ import uuid
 import msgspec
 import pytest
 
+from functions.core.campaign import Published
+from functions.core.compiled import Campaigns
+from functions.core.compiling import compile_all
 from functions.core.decision import decide
 from functions.core.model import DAY, HOUR, SECOND, Outcome, Snapshot, User
 from functions.store import codec
-from tests.unit.core.scene import START, Scene
+from tests.unit.core.scene import START, Scene, settings_with, shipped_file
 
 WRITE_UNIT = 1_024
 OTHER_ATTRIBUTES = 120
@@ -35,9 +38,9 @@ CONTEXT = {
 }
 
 
-def a_typical_year(dice: random.Random, device: str) -> Scene:
+def a_typical_year(dice: random.Random, device: str, campaigns: Campaigns | None = None) -> Scene:
     """Ten value moments a week, with the full context and traits; both asks declined."""
-    scene = Scene(user=User("user", some_uuid(dice)))
+    scene = Scene(campaigns, User("user", some_uuid(dice)))
     push = Snapshot(
         status="notDetermined",
         prompts_used=0,
@@ -75,6 +78,24 @@ def test_a_typical_profile_after_a_year_stays_within_a_write_unit() -> None:
     stored = codec.encode(scene.profile, {})
 
     assert len(stored) + OTHER_ATTRIBUTES <= WRITE_UNIT
+
+
+def test_an_experiment_and_a_goal_stay_within_a_write_unit_too() -> None:
+    variants = {name: {"weight": 1, "content": {"first": "retry"}} for name in ("warm", "short")}
+    experiment = {"salt": "s", "arms": {"soft_ask": 1}, "variants": variants}
+    goal = {"event": "SessionStarted"}
+    file = shipped_file(experiment=experiment, goal=goal)
+    campaigns = compile_all(settings_with(), [Published(file, 27)])
+    dice = random.Random(2026)
+    scene = a_typical_year(dice, some_uuid(dice), campaigns)
+    for _ in range(300):
+        scene.track("SessionStarted", id=some_uuid(dice))
+        scene.wait(DAY)
+    push = Snapshot(status="authorized", prompts_used=1)
+    scene.track("PushPermissionChanged", push=push, device=next(iter(scene.profile.devices)))
+    assert (scene.progress.goals, scene.progress.converted) == (300, True)
+
+    assert len(codec.encode(scene.profile, {})) + OTHER_ATTRIBUTES <= WRITE_UNIT
 
 
 @pytest.mark.parametrize("logins", [1, 2, 3])

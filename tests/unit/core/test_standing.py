@@ -181,6 +181,8 @@ def test_row_66_stale_campaigns_hand_out_no_offer_on_any_way() -> None:
         scene.profile, offer.offer_id, asker, scene.campaigns, scene.now
     )
     assert withdrawn == Withdraw(offer_id=offer.offer_id, reason="campaigns_stale")
+    gone = campaigns_of(shipped_file(id="other")).stale()
+    assert standing.open_actions(scene.profile, asker, gone, scene.now) == ()
 
 
 # --- explicit asks ---

@@ -1,0 +1,71 @@
+"""What must hold of the facts about one user, whatever was lived."""
+
+from functions.core import experiment
+from functions.core.model import Fact, FactKind, Profile, Progress
+from functions.core.verdict import Decision
+
+_ANSWERS = (FactKind.APPROVED, FactKind.DECLINED, FactKind.DISMISSED)
+
+_PERMISSIONS = (FactKind.GRANTED, FactKind.DENIED)
+
+_ONCE = (
+    FactKind.EXPOSED,
+    FactKind.HELD_OUT,
+    FactKind.EXHAUSTED,
+    FactKind.OPTED_IN,
+    FactKind.CONVERTED,
+)
+
+
+class Ledger:
+    """Takes the facts of one user's decisions, and refuses what cannot be."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, Fact] = {}
+
+    def take(self, decision: Decision) -> None:
+        for fact in decision.facts:
+            self._assert_new(fact)
+            self.facts.setdefault(fact.id, fact)
+            assert_dealt(fact, decision.profile)
+        for fact in decision.facts:
+            self._assert_follows(fact)
+
+    def _assert_new(self, fact: Fact) -> None:
+        """Of an offer that is not the newest no answer is known: it may be told again.
+
+        A permission that comes and goes within a millisecond is one fact.
+        """
+        known = self.facts.get(fact.id)
+        if known is None or (fact.kind in _PERMISSIONS and fact.at == known.at):
+            return
+        assert fact.kind in _ANSWERS, f"told twice: {fact}"
+        assert (known.kind, known.offer_id) == (fact.kind, fact.offer_id)
+
+    def _assert_follows(self, fact: Fact) -> None:
+        kinds = self._kinds(fact.campaign)
+        if fact.kind in _ONCE:
+            assert kinds.count(fact.kind) == 1
+        if fact.kind is FactKind.OPTED_IN:
+            assert FactKind.APPROVED in kinds or "direct_prompt" in self._shown_arms()
+            assert any(each.kind is FactKind.GRANTED for each in self.facts.values())
+        if fact.kind is FactKind.CONVERTED:
+            assert fact.cohort is not None
+            assert fact.after == fact.at - fact.cohort.at >= 0
+        if fact.kind is FactKind.GOAL:
+            assert fact.ordinal == kinds.count(FactKind.GOAL)
+        if fact.kind in _ANSWERS:
+            assert f"{fact.offer_id}:shown" in self.facts
+
+    def _kinds(self, campaign: str) -> list[FactKind]:
+        return [each.kind for each in self.facts.values() if each.campaign == campaign]
+
+    def _shown_arms(self) -> set[str]:
+        return {each.arm for each in self.facts.values() if each.kind is FactKind.SHOWN}
+
+
+def assert_dealt(fact: Fact, profile: Profile) -> None:
+    """Whoever was exposed counts there, in every fact about that campaign."""
+    progress = profile.progress.get(fact.campaign, Progress())
+    assert fact.cohort == experiment.cohort_of(progress)
+    assert (fact.arm, fact.variant) == (experiment.dealt(progress), progress.variant)
