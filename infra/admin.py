@@ -11,7 +11,7 @@ from infra.track import profile_environment
 
 
 class Admin(Function):
-    """Lambda `admin`: publishes, pauses and explains campaigns; moves users in, and out.
+    """Lambda `admin`: publishes, pauses and explains campaigns; moves users in, and out; reports.
 
     Who may call it is the API's business (IAM); what it may do is written here.
     """
@@ -35,6 +35,7 @@ class Admin(Function):
             environment={
                 **profile_environment(stage, tables),
                 "SOFTASK_LEDGER_TABLE": tables.ledger.table_name,
+                "SOFTASK_COUNTERS_TABLE": tables.counters.table_name,
             },
             # An import gives up after 20 s; API Gateway would after 30.
             timeout=Duration.seconds(29),
@@ -49,6 +50,7 @@ class Admin(Function):
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:BatchWriteItem"],
             tables.ledger.table_arn,
         )
+        self.allow(["dynamodb:Query"], tables.counters.table_arn)
         self.allow(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
             tables.campaigns.table_arn,

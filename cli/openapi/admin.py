@@ -4,9 +4,11 @@ from cli.openapi.checked import LONGEST_ID, SINCE_1970, Schema, named
 from cli.openapi.examples import CONTEXT, NOW, OFFER_ID, RATE_THE_APP, SETTINGS
 from cli.openapi.operation import Body, Link, Operation, Parameter, Route
 from functions.core.campaign import parse_campaign, parse_settings
+from functions.core.figures import FIRST_SHOWS, LONGEST_ATTRIBUTION
+from functions.core.model import SECOND
 from functions.core.permission import STATUS_WORDS
 from functions.core.reason import Reason
-from functions.wire import admin, imports, users
+from functions.wire import admin, imports, report, users
 from functions.wire.admin import (
     InvalidCampaign,
     InvalidSettings,
@@ -44,6 +46,28 @@ _VERSION = Parameter(
 )
 _BEFORE = Parameter(
     name="before", place="query", says="Only versions before this one.", schema=_NUMBER
+)
+
+_DAY: Schema = {"type": "string", "format": "date", "pattern": r"^(19[7-9]|[2-9][0-9])"}
+_OF_A_REPORT = (
+    Parameter(
+        name="from",
+        place="query",
+        says="The first day, UTC; else the 30th before the last one, itself among them.",
+        schema=_DAY,
+    ),
+    Parameter(
+        name="to",
+        place="query",
+        says="The last day, UTC; else today. At most 400 days in all.",
+        schema=_DAY,
+    ),
+    Parameter(
+        name="platform",
+        place="query",
+        says="Only phones of this platform; else all together.",
+        schema={"enum": [*report.PLATFORM_NAMES]},
+    ),
 )
 
 _USER_ID: Schema = {"type": "string", "minLength": 1, **LONGEST_ID}
@@ -138,6 +162,62 @@ _EXPLAINED = admin.ExplainAnswer(
     attempt=2,
     next_eligible_at="2026-12-05T10:00:00Z",
     checks=(_CHECK,),
+)
+
+_REPORT = report.ReportAnswer(
+    campaign="push-softask",
+    kind="push",
+    from_="2026-11-21",
+    to="2026-11-21",
+    platform=None,
+    as_of="2026-11-23T10:00:00Z",
+    first_show_bounds=tuple(bound // SECOND for bound in FIRST_SHOWS),
+    arms=(
+        report.ArmReport(
+            arm="soft_ask",
+            variant="",
+            exposed=1,
+            offered=1,
+            shown=1,
+            approved=1,
+            granted=1,
+            prompted=1,
+            shown_users=1,
+            first_show=(0, 0, 1, *(0,) * (len(FIRST_SHOWS) - 2)),
+            opted_in=1,
+            converted=(1, *(0,) * (LONGEST_ATTRIBUTION - 1)),
+        ),
+    ),
+    rows=(
+        report.ReportRow(
+            arm="soft_ask",
+            variant="",
+            version=0,
+            attempt=0,
+            platform="ios",
+            day="2026-11-21",
+            exposed=1,
+            shown_users=1,
+            first_show=(0, 0, 1, *(0,) * (len(FIRST_SHOWS) - 2)),
+            opted_in=1,
+            converted=(1, *(0,) * (LONGEST_ATTRIBUTION - 1)),
+        ),
+        report.ReportRow(
+            arm="soft_ask",
+            variant="",
+            version=0,
+            attempt=1,
+            platform="ios",
+            day="2026-11-21",
+            offered=1,
+            shown=1,
+            approved=1,
+            granted=1,
+            prompted=1,
+        ),
+    ),
+    versions=(report.VersionReport(version=0, arms={}, variants={}, has_goal=False),),
+    app_wide=report.AppWide(prompted=0, unasked=0),
 )
 
 ADMIN: dict[Route, Operation] = {
@@ -309,6 +389,17 @@ ADMIN: dict[Route, Operation] = {
             ),
         ),
         refusals=(InvalidRequest, NotATestUser, NotFound, TooLarge),
+    ),
+    ("GET", f"{_CAMPAIGN}/report"): Operation(
+        id="reportCampaign",
+        tag="Campaigns",
+        security="sigv4",
+        summary="What a campaign led to, by arm",
+        says="Exact sums over whole days. `softask report` makes rates, intervals and a verdict "
+        "of them.",
+        parameters=(_CAMPAIGN_ID, *_OF_A_REPORT),
+        answers=(_REPORT,),
+        refusals=(InvalidRequest, InvalidCampaign, NotFound, TooLarge),
     ),
     ("GET", "/v1/admin/settings"): Operation(
         id="showSettings",

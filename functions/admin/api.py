@@ -11,22 +11,24 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.admin import plans
 from functions.admin.imports import Importer
 from functions.admin.plans import State
+from functions.admin.report import report
 from functions.admin.routes import ROUTES
 from functions.admin.service import Done, Operator
 from functions.admin.users import Eraser, export
-from functions.answering import answering, body_of, no_such_route
+from functions.answering import Body, answering, body_of, no_such_route
 from functions.clock import Clock
 from functions.core import recent
 from functions.core.model import Progress, User
-from functions.store import profiles
+from functions.store import counters, profiles
 from functions.store.campaigns import Change, Entry
 from functions.store.keys import user_key
 from functions.wire import admin, imports, users
 from functions.wire.admin import ExplainBody, PublishBody, ReasonBody, RollbackBody, SettingsBody
 from functions.wire.body import parse
 from functions.wire.messages import Json, read_object, read_user
+from functions.wire.report import read_question
 
-Answer = Callable[[], msgspec.Struct]
+Answer = Callable[[], Body]
 
 
 class AdminApi:
@@ -78,6 +80,7 @@ class AdminApi:
             ("POST", f"{campaign}/rollback"): self._roll_back,
             ("POST", f"{campaign}/explain"): self._explain,
             ("POST", f"{campaign}/test"): self._test,
+            ("GET", f"{campaign}/report"): self._report,
             ("GET", "/v1/admin/settings"): self._settings,
             ("PUT", "/v1/admin/settings"): self._change_settings,
             ("GET", "/v1/admin/users/{id}"): self._export,
@@ -169,6 +172,11 @@ class AdminApi:
         return admin.ChangeAnswer(
             id=self._id(), version=step.version, status=step.status, revision=done.revision
         )
+
+    def _report(self) -> msgspec.Raw:
+        now = self._clock()
+        question = read_question(self._query(), now)
+        return report(self._id(), question, self._operator.state(), counters.read, now)
 
     # --- one user ---
 

@@ -24,7 +24,7 @@ from functions.store.retry import Retry
 PACKAGED = Path(__file__).parents[1] / "campaigns.json"
 
 _environment = read_environment()
-_logger = Logger(service="admin", serialize_stacktrace=False)
+_logger = Logger(service="admin", serialize_stacktrace=False, use_rfc3339=True)
 _retry = Retry(time.sleep, random.random)
 _api = AdminApi(
     operator=Operator(

@@ -10,6 +10,7 @@ ROUTES: tuple[tuple[str, str], ...] = (
     ("POST", "/v1/admin/campaigns/{id}/rollback"),
     ("POST", "/v1/admin/campaigns/{id}/explain"),
     ("POST", "/v1/admin/campaigns/{id}/test"),
+    ("GET", "/v1/admin/campaigns/{id}/report"),
     ("GET", "/v1/admin/settings"),
     ("PUT", "/v1/admin/settings"),
     ("GET", "/v1/admin/users/{id}"),

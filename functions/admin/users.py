@@ -12,6 +12,7 @@ from functions.store.profiles import TOMBSTONE_KEPT, ProfileItem, key_of
 from functions.store.retry import Retry
 from functions.store.windows import WindowItem
 from functions.wire.users import (
+    CohortRow,
     DeletedBody,
     DeletedCounts,
     FactRow,
@@ -141,13 +142,33 @@ def _fact(item: FactItem, anonymous_id: str | None) -> FactRow:
         kind=item.kind,
         at=format_time(int(item.at)),
         campaign=item.campaign,
-        version=None if item.version is None else int(item.version),
-        attempt=None if item.attempt is None else int(item.attempt),
+        version=_whole(item.version),
+        attempt=_whole(item.attempt),
         arm=item.arm,
+        variant=item.variant,
         platform=item.platform,
         offer_id=item.offer_id,
+        cohort=_cohort(item),
+        after_milliseconds=_whole(item.after),
+        ordinal=_whole(item.ordinal),
+        first=bool(item.first),
+        unasked=bool(item.unasked),
         anonymous_id=anonymous_id,
     )
+
+
+def _cohort(item: FactItem) -> CohortRow | None:
+    if item.cohort_at is None:
+        return None
+    return CohortRow(
+        at=format_time(int(item.cohort_at)),
+        version=int(item.cohort_version or 0),
+        platform=item.cohort_platform,
+    )
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
 
 
 def _retain_until(item: ProfileItem | None) -> str | None:

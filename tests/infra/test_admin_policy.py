@@ -84,6 +84,7 @@ def call_every_route(admin: Admin, package: Package) -> set[tuple[str, str]]:
     call("PUT", "/settings", {"settings": settings, "expectedRevision": known["revision"]})
     call("POST", f"{campaign}/explain", {"userId": "u1"})
     call("POST", f"{campaign}/test", {"userId": "tess", "skipWaits": True})
+    call("GET", f"{campaign}/report")
     # A window is written with the decline, and removed with the grant.
     for row in ({"declinedAt": NOW}, {"pushPermissionStatus": "granted"}):
         call("POST", "/users/import", {"users": [{"userId": "u1", **row}]})
@@ -115,7 +116,7 @@ def allowed_to(stack: Stack, function: str) -> set[Right]:
 def test_the_role_allows_what_the_routes_do_and_no_more(
     dev: Stack, admin: Admin, package: Package, used: set[Right]
 ) -> None:
-    ledger.record(KEY, FACT)
+    ledger.record(KEY, [FACT])
     used.clear()
     assert call_every_route(admin, package) == set(ROUTES)
     assert used == allowed_to(dev, "Admin")

@@ -1,0 +1,139 @@
+"""`softask report`: what a campaign led to, and whether it earns its place."""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cli.commands.explain import Campaign
+from cli.commands.target import DEV_SERVER, Profile, Region, Url, fail, remote_at
+
+if TYPE_CHECKING:
+    from cli.report.figures import Statistics, Wishes
+    from functions.wire.report import ReportAnswer
+
+_WINDOW = re.compile(r"(\d{1,2})d")
+_LONGEST = 30
+
+
+def report(
+    campaign: Campaign,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DAY", help="UTC; else 29 days before the last day."),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DAY", help="UTC, included; else today.")
+    ] = None,
+    platform: Annotated[
+        Literal["ios", "android", "web", "other", "unknown"] | None,
+        typer.Option(help="Only phones of this platform."),
+    ] = None,
+    window: Annotated[
+        str,
+        typer.Option(metavar="DAYS", help="How long after its exposure a grant counts: 1d to 30d."),
+    ] = "7d",
+    control: Annotated[
+        str | None,
+        typer.Option(metavar="ARM", help="To compare with; else holdout, or direct_prompt."),
+    ] = None,
+    detect: Annotated[
+        float,
+        typer.Option(min=0.01, max=50, help="The smallest difference that matters, in points."),
+    ] = 2,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the server's answer, and the statistics.")
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the rows, by day, as CSV.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one page, with charts.")
+    ] = None,
+    url: Url = DEV_SERVER,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """What a campaign led to, by arm: opt-ins, shows, retries, goals.
+
+    Whether the soft ask earns its place, with 95 % intervals.
+
+    Example: softask report push-softask --from 2026-11-01 --html report.html
+    """
+    asked = {"from": _day("--from", first), "to": _day("--to", last), "platform": platform}
+    days = _days(window)
+    with remote_at(url, profile, region) as remote:
+        from cli.remote import path_of  # noqa: PLC0415 - httpx
+
+        told = remote.get(path_of("campaigns", campaign, "report"), **asked)
+    # Not earlier: SciPy and rich are slow to import.
+    from cli.report.figures import Wishes  # noqa: PLC0415
+
+    wishes = Wishes(window=days, control=control, detectable=detect / 100)
+    answer, statistics = _analysed(told, wishes)
+    _write(answer, statistics, csv, html)
+    _show(told, answer, statistics, as_json=as_json)
+
+
+def _analysed(told: dict[str, Any], wishes: "Wishes") -> "tuple[ReportAnswer, Statistics]":
+    import msgspec  # noqa: PLC0415
+
+    from cli.report.figures import UnknownControl, analyse  # noqa: PLC0415
+    from functions.wire.report import ReportAnswer  # noqa: PLC0415
+
+    answer = msgspec.convert(told, ReportAnswer)
+    try:
+        return answer, analyse(answer, wishes)
+    except UnknownControl as error:
+        fail(f"--control: {error}", 2)
+
+
+def _show(
+    told: dict[str, Any], answer: "ReportAnswer", statistics: "Statistics", *, as_json: bool
+) -> None:
+    import msgspec  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    from cli import render  # noqa: PLC0415
+    from cli.report.table import print_report  # noqa: PLC0415
+
+    if as_json:
+        render.put_json({**told, "statistics": msgspec.to_builtins(statistics)})
+        return
+    console = Console(markup=False, highlight=False, emoji=False)
+    with render.trimmed(console):
+        print_report(answer, statistics, console)
+
+
+def _write(
+    answer: "ReportAnswer", statistics: "Statistics", csv: Path | None, html: Path | None
+) -> None:
+    from cli.report import sheet  # noqa: PLC0415
+    from cli.report.page import page  # noqa: PLC0415
+
+    try:
+        if csv is not None:
+            sheet.write(answer, csv)
+            typer.echo(f"The rows are in {csv}.", err=True)
+        if html is not None:
+            html.write_text(page(answer, statistics), encoding="utf-8")
+            typer.echo(f"The page is {html}.", err=True)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}", 2)
+
+
+def _day(option: str, text: str | None) -> str | None:
+    try:
+        return None if text is None else date.fromisoformat(text).isoformat()
+    except ValueError:
+        fail(f"{option} is a day such as 2026-11-21, not {text}", 2)
+
+
+def _days(text: str) -> int:
+    found = _WINDOW.fullmatch(text)
+    days = int(found[1]) if found else 0
+    if not 1 <= days <= _LONGEST:
+        fail(f"--window is a number of whole days from 1d to {_LONGEST}d, not {text}", 2)
+    return days

@@ -1,0 +1,1 @@
+"""`softask report`: what the ledger counted, and what may be said of it."""

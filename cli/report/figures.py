@@ -1,0 +1,572 @@
+"""What the report says: the stored figures as shares and means, compared with a control."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from itertools import accumulate, pairwise
+from typing import Any, Literal
+
+import msgspec
+
+from cli.report import statistics
+from cli.report.statistics import Mean, Proportion
+from functions.core.experiment import DIRECT_PROMPT, HOLDOUT, SOFT_ASK
+from functions.wire.report import ArmReport, ReportAnswer, ReportRow
+
+Metric = Literal["net_opt_in", "any_grant"]
+
+Row = ArmReport | ReportRow
+
+_KEYS = ("arm", "variant")
+_COUNTS = tuple(name for name in ArmReport.__struct_fields__ if name not in _KEYS)
+
+
+class UnknownControl(Exception):
+    """No arm goes by that name; the message lists those that there are."""
+
+
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """window: days of the attribution. control: the name of an arm; None to choose one.
+
+    detectable: the smallest difference that matters, as a share (0.02 is two points).
+    """
+
+    window: int = 7
+    control: str | None = None
+    detectable: float = 0.02
+
+
+# --- what is said ---
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    pass
+
+
+class Span(_Said, frozen=True, kw_only=True):
+    """Where a true value lies, 95 times of 100."""
+
+    low: float
+    high: float
+
+
+class Share(_Said, frozen=True, kw_only=True):
+    """A part of a whole; the rate is null of an empty one. interval: Wilson's, at 95 %."""
+
+    part: int
+    whole: int
+    rate: float | None
+    interval: Span | None
+
+
+class Bucket(_Said, frozen=True, kw_only=True):
+    """Users who were first shown the popup so long after they were first heard of."""
+
+    label: str
+    users: int
+
+
+class Point(_Said, frozen=True, kw_only=True):
+    """All users exposed up to that day's end, and their share by the metric of the chart."""
+
+    day: str
+    exposed: int
+    part: int
+    rate: float | None
+
+
+class Goals(_Said, frozen=True, kw_only=True):
+    """Goal events of exposed users: a user's mean, and the share of users with any."""
+
+    events: int
+    per_user: float | None
+    users: Share
+
+
+class ArmFigures(_Said, frozen=True, kw_only=True):
+    """One arm, or one content variant of it. isPart: a variant whose whole arm stands beside it.
+
+    anyGrant: within the attribution window. retry: popups approved of those shown, from attempt 2
+    on.
+    cumulative: by day of exposure; see `Statistics.metric`.
+    """
+
+    name: str
+    arm: str
+    variant: str
+    is_part: bool
+    totals: ArmReport
+    net_opt_in: Share
+    any_grant: Share
+    shown_users: Share
+    first_show: tuple[Bucket, ...]
+    median_first_show: str | None
+    retry: Share
+    goals: Goals
+    cumulative: tuple[Point, ...]
+
+
+class Difference(_Said, frozen=True, kw_only=True):
+    """Treatment less control, and relative to the control. Intervals at 95 %.
+
+    interval: true for one look at a time that was fixed before. sequential: however often, and
+    whenever, somebody looks. lift: null where the control's value is 0.
+    """
+
+    difference: float
+    interval: Span
+    sequential: Span
+    lift: float | None
+    lift_interval: Span | None
+    lift_sequential: Span | None
+    p_value: float
+
+
+class Compared(_Said, frozen=True, kw_only=True):
+    """Two arms by a metric. difference: null while there is too little to say anything.
+
+    isPart: the treatment is a variant whose whole arm is compared beside it.
+    usersNeeded: of both arms together, to see a difference of `detectable` four times of five.
+    goals: goal events a user; null where no version counts any.
+    """
+
+    control: str
+    treatment: str
+    metric: Metric
+    is_part: bool
+    difference: Difference | None
+    goals: Difference | None
+    users_needed: int | None
+    users_missing: int | None
+    sentence: str
+
+
+class SampleRatio(_Said, frozen=True, kw_only=True):
+    """Whether users came to the arms as the weights say; `expected` are users."""
+
+    p_value: float
+    is_mismatch: bool
+    observed: dict[str, int]
+    expected: dict[str, float]
+
+
+class Statistics(_Said, frozen=True, kw_only=True):
+    """What the figures mean. notes: what is missing, and what to do about it.
+
+    metric: by which arms are compared and drawn. unripe: exposed users whose attribution window
+    is not over yet.
+    """
+
+    window_days: int
+    detectable: float
+    asks_permission: bool
+    has_goal: bool
+    metric: Metric
+    control: str | None
+    unripe: int
+    arms: tuple[ArmFigures, ...]
+    comparisons: tuple[Compared, ...]
+    sample_ratio: SampleRatio | None
+    notes: tuple[str, ...]
+
+
+def analyse(answer: ReportAnswer, wishes: Wishes) -> Statistics:
+    """Everything. Raises `UnknownControl`."""
+    groups = tuple(_groups(answer))
+    control = _control(groups, wishes.control)
+    metric = _metric(control)
+    arms = tuple(_arm(group, answer, wishes.window, metric) for group in groups)
+    ratio = _sample_ratio(answer)
+    compared = tuple(_comparisons(control, groups, answer, wishes, ratio)) if control else ()
+    return Statistics(
+        window_days=wishes.window,
+        detectable=wishes.detectable,
+        asks_permission=answer.kind != "popup",
+        has_goal=_has_goal(answer),
+        metric=metric,
+        control=control.name if control else None,
+        unripe=_unripe(answer, wishes.window),
+        arms=arms,
+        comparisons=compared,
+        sample_ratio=_told_ratio(ratio, answer),
+        notes=tuple(_notes(answer, groups, control)),
+    )
+
+
+# --- arms ---
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """The totals under one name. variants: which of the arm's they are of."""
+
+    name: str
+    totals: ArmReport
+    variants: frozenset[str]
+    is_part: bool = False
+
+    @property
+    def arm(self) -> str:
+        """`soft_ask`, `holdout` or `direct_prompt`."""
+        return self.totals.arm
+
+    def has(self, row: ReportRow) -> bool:
+        """Whether the row is of this group."""
+        return row.arm == self.arm and row.variant in self.variants
+
+
+def _groups(answer: ReportAnswer) -> Iterator[Group]:
+    """Arms in the order of what they do; one with several variants, and then each of these.
+
+    What has no arm happened to users whom the campaign never met: they are in no comparison.
+    """
+    arms = sorted({each.arm for each in answer.arms} - {""}, key=_order)
+    for arm in arms:
+        parts = [each for each in answer.arms if each.arm == arm]
+        variants = frozenset(each.variant for each in parts)
+        named = parts[0].variant if len(parts) == 1 else ""
+        yield Group(name=_name(arm, named), totals=_together(parts), variants=variants)
+        if len(parts) > 1:
+            for part in parts:
+                name = _name(arm, part.variant or "(no variant)")
+                variant = frozenset((part.variant,))
+                yield Group(name=name, totals=part, variants=variant, is_part=True)
+
+
+def _order(arm: str) -> tuple[int, str]:
+    known = (SOFT_ASK, DIRECT_PROMPT, HOLDOUT)
+    return (known.index(arm) if arm in known else len(known), arm)
+
+
+def _name(arm: str, variant: str) -> str:
+    return f"{arm}/{variant}" if variant else arm
+
+
+def _together(parts: Sequence[ArmReport]) -> ArmReport:
+    """One part as it is; several, summed."""
+    if len(parts) == 1:
+        return parts[0]
+    sums: dict[str, Any] = {name: _sum([getattr(part, name) for part in parts]) for name in _COUNTS}
+    return ArmReport(arm=parts[0].arm, variant="", **sums)
+
+
+def _sum(values: Sequence[Any]) -> Any:
+    """Of numbers; of lists, place by place."""
+    if isinstance(values[0], tuple):
+        return tuple(sum(each) for each in zip(*values, strict=True))
+    return sum(values)
+
+
+def _arm(group: Group, answer: ReportAnswer, window: int, metric: Metric) -> ArmFigures:
+    totals, users = group.totals, group.totals.exposed
+    rows = [row for row in answer.rows if group.has(row)]
+    buckets = _first_show(totals.first_show, answer.first_show_bounds)
+    return ArmFigures(
+        name=group.name,
+        arm=group.arm,
+        variant=totals.variant,
+        is_part=group.is_part,
+        totals=totals,
+        net_opt_in=_share(totals.opted_in, users),
+        any_grant=_share(_converted(totals, window), users),
+        shown_users=_share(totals.shown_users, users),
+        first_show=buckets,
+        median_first_show=_median(buckets),
+        retry=_retry([row for row in rows if row.attempt > 1]),
+        goals=Goals(
+            events=totals.goals,
+            per_user=Mean(totals.goals, totals.goal_squares, users).mean,
+            users=_share(totals.goal_users, users),
+        ),
+        cumulative=tuple(_cumulative(rows, _part_of(metric, window))),
+    )
+
+
+def _retry(rows: Iterable[ReportRow]) -> Share:
+    """Of popups: a direct prompt has no approval."""
+    popups = [row for row in rows if row.arm == SOFT_ASK]
+    return _share(sum(row.approved for row in popups), sum(row.shown for row in popups))
+
+
+def _share(part: int, whole: int) -> Share:
+    share = Proportion(part, whole)
+    interval = _span(statistics.rate_interval(share))
+    return Share(part=part, whole=whole, rate=share.rate, interval=interval)
+
+
+def _span(interval: statistics.Interval | None) -> Span | None:
+    return Span(low=interval.low, high=interval.high) if interval else None
+
+
+def _converted(row: Row, window: int) -> int:
+    return sum(row.converted[:window])
+
+
+def _part_of(metric: Metric, window: int) -> Callable[[Row], int]:
+    """Those of the exposed who count by the metric."""
+    if metric == "any_grant":
+        return lambda row: _converted(row, window)
+    return lambda row: row.opted_in
+
+
+def _first_show(counts: Sequence[int], bounds: Sequence[int]) -> tuple[Bucket, ...]:
+    named = zip(labels(bounds), counts, strict=True)
+    return tuple(Bucket(label=label, users=users) for label, users in named)
+
+
+def labels(bounds: Sequence[int]) -> Iterator[str]:
+    """What each bucket between bounds in seconds is called, the last one included."""
+    yield f"under {_written(bounds[0])}"
+    for low, high in pairwise(bounds):
+        (low_count, low_unit), (high_count, high_unit) = _unit(low), _unit(high)
+        low_text = f"{low_count}" if low_unit == high_unit else f"{low_count} {low_unit}"
+        yield f"{low_text} to {high_count} {high_unit}"
+    yield f"{_written(bounds[-1])} or more"
+
+
+def _written(seconds: int) -> str:
+    count, unit = _unit(seconds)
+    return f"{count} {unit}"
+
+
+def _unit(seconds: int) -> tuple[int, str]:
+    """Bounds are whole minutes at least."""
+    for size, unit in ((86_400, "d"), (3_600, "h")):
+        if seconds % size == 0:
+            return seconds // size, unit
+    return seconds // 60, "min"
+
+
+def _median(buckets: Sequence[Bucket]) -> str | None:
+    """The bucket of the user in the middle."""
+    users = sum(bucket.users for bucket in buckets)
+    counted = accumulate(bucket.users for bucket in buckets)
+    middle = (
+        bucket.label for bucket, upto in zip(buckets, counted, strict=True) if 2 * upto >= users
+    )
+    return next(middle, None) if users else None
+
+
+def _cumulative(rows: Iterable[ReportRow], part: Callable[[Row], int]) -> Iterator[Point]:
+    """Every day from the first exposure to the last, those without any among them."""
+    days: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        exposed, parts = days.get(row.day, (0, 0))
+        days[row.day] = (exposed + row.exposed, parts + part(row))
+    counted = sorted(day for day, (exposed, _) in days.items() if exposed)
+    exposed = parts = 0
+    for day in _days(counted):
+        more, more_parts = days.get(day, (0, 0))
+        exposed, parts = exposed + more, parts + more_parts
+        yield Point(day=day, exposed=exposed, part=parts, rate=Proportion(parts, exposed).rate)
+
+
+def _days(counted: Sequence[str]) -> Iterator[str]:
+    if not counted:
+        return
+    first, last = date.fromisoformat(counted[0]), date.fromisoformat(counted[-1])
+    for number in range((last - first).days + 1):
+        yield (first + timedelta(days=number)).isoformat()
+
+
+def _unripe(answer: ReportAnswer, window: int) -> int:
+    today = date.fromisoformat(answer.as_of[:10])
+    ripe = (today - timedelta(days=window)).isoformat()
+    return sum(row.exposed for row in answer.rows if row.day >= ripe)
+
+
+def _has_goal(answer: ReportAnswer) -> bool:
+    counted = any(each.goals for each in answer.arms)
+    return counted or any(version.has_goal for version in answer.versions)
+
+
+# --- the comparison ---
+
+
+def _control(groups: Sequence[Group], wished: str | None) -> Group | None:
+    """The holdout, else the direct prompt, else the first variant; None where there is one arm."""
+    if wished is not None:
+        return _named(groups, wished)
+    exposed = [group for group in groups if group.totals.exposed]
+    if len(exposed) < 2:
+        return None
+    for arm in (HOLDOUT, DIRECT_PROMPT):
+        for group in exposed:
+            if group.arm == arm:
+                return group
+    return next((group for group in exposed if group.is_part), exposed[0])
+
+
+def _named(groups: Sequence[Group], wished: str) -> Group:
+    for group in groups:
+        if wished in (group.name, group.name.rpartition("/")[2]):
+            return group
+    known = ", ".join(group.name for group in groups)
+    raise UnknownControl(f"There is no arm {wished}; there is {known or 'none yet'}.")
+
+
+def _metric(control: Group | None) -> Metric:
+    """A holdout approves nothing, so it is compared by any grant."""
+    return "any_grant" if control and control.arm == HOLDOUT else "net_opt_in"
+
+
+def _comparisons(
+    control: Group,
+    groups: Sequence[Group],
+    answer: ReportAnswer,
+    wishes: Wishes,
+    ratio: statistics.SampleRatio | None,
+) -> Iterator[Compared]:
+    for group in groups:
+        is_other = group.arm != control.arm or (group.is_part and control.is_part)
+        if is_other and group.name != control.name and group.totals.exposed:
+            yield _compared(control, group, answer, wishes, ratio)
+
+
+def _compared(
+    control: Group,
+    treatment: Group,
+    answer: ReportAnswer,
+    wishes: Wishes,
+    ratio: statistics.SampleRatio | None,
+) -> Compared:
+    metric = "any_grant" if treatment.arm == HOLDOUT else _metric(control)
+    part = _part_of(metric, wishes.window)
+    one, other = (
+        Proportion(part(group.totals), group.totals.exposed) for group in (control, treatment)
+    )
+    found = statistics.compare_proportions(one, other)
+    needed = _needed(one, other, wishes.detectable)
+    missing = None if needed is None else max(0, needed - one.users - other.users)
+    goals = statistics.compare_means(_goals(control), _goals(treatment))
+    return Compared(
+        control=control.name,
+        treatment=treatment.name,
+        metric=metric,
+        is_part=treatment.is_part and not control.is_part,
+        difference=_difference(found),
+        goals=_difference(goals) if _has_goal(answer) else None,
+        users_needed=needed,
+        users_missing=missing,
+        sentence=statistics.sentence(control.name, treatment.name, found, ratio, missing),
+    )
+
+
+def _goals(group: Group) -> Mean:
+    totals = group.totals
+    return Mean(totals.goals, totals.goal_squares, totals.exposed)
+
+
+def _needed(control: Proportion, treatment: Proportion, detectable: float) -> int | None:
+    if control.rate is None or not treatment.users:
+        return None
+    share = treatment.users / (control.users + treatment.users)
+    return statistics.users_needed(control.rate, detectable, share=share)
+
+
+def _difference(found: statistics.Comparison | None) -> Difference | None:
+    if found is None:
+        return None
+    return Difference(
+        difference=found.difference,
+        interval=Span(low=found.interval.low, high=found.interval.high),
+        sequential=Span(low=found.sequential.low, high=found.sequential.high),
+        lift=found.lift,
+        lift_interval=_span(found.lift_interval),
+        lift_sequential=_span(found.lift_sequential),
+        p_value=found.p_value,
+    )
+
+
+# --- the sample ratio ---
+
+
+def _sample_ratio(answer: ReportAnswer) -> statistics.SampleRatio | None:
+    observed, expected = _dealt(answer)
+    if len(expected) < 2:
+        return None
+    whole = sum(expected.values())
+    shares = {name: users / whole for name, users in expected.items()}
+    return statistics.sample_ratio(observed, shares)
+
+
+def _told_ratio(ratio: statistics.SampleRatio | None, answer: ReportAnswer) -> SampleRatio | None:
+    if ratio is None:
+        return None
+    observed, expected = _dealt(answer)
+    return SampleRatio(
+        p_value=ratio.p_value, is_mismatch=ratio.is_mismatch, observed=observed, expected=expected
+    )
+
+
+def _dealt(answer: ReportAnswer) -> tuple[dict[str, int], dict[str, float]]:
+    """Users as they came, and as each version's own weights would have dealt that many.
+
+    Versions that dealt nobody, or that cannot be read, are left out.
+    """
+    observed: dict[str, int] = {}
+    expected: dict[str, float] = {}
+    for version in answer.versions:
+        dealt = _weights(version.arms or {}, version.variants or {})
+        weights = {name: weight for name, weight in dealt if weight}
+        users = {
+            name: sum(row.exposed for row in answer.rows if _is_dealt(row, version.version, name))
+            for name in weights
+        }
+        for name, weight in weights.items():
+            share = weight / sum(weights.values())
+            observed[name] = observed.get(name, 0) + users[name]
+            expected[name] = expected.get(name, 0) + share * sum(users.values())
+    return observed, {name: users for name, users in expected.items() if users}
+
+
+def _weights(arms: dict[str, int], variants: dict[str, int]) -> Iterator[tuple[str, float]]:
+    """The share of each arm, and within the soft ask of each variant."""
+    whole = sum(variants.values())
+    for arm, weight in arms.items():
+        if arm == SOFT_ASK and whole:
+            for variant, part in variants.items():
+                yield _name(arm, variant), weight * part / whole
+        else:
+            yield arm, weight
+
+
+def _is_dealt(row: ReportRow, version: int, name: str) -> bool:
+    return row.version == version and row.attempt == 0 and _name(row.arm, row.variant) == name
+
+
+# --- what is missing ---
+
+
+def _notes(answer: ReportAnswer, groups: Sequence[Group], control: Group | None) -> Iterator[str]:
+    """Sentences for people: why there is nothing to see, and what to do."""
+    exposed = [group for group in groups if group.totals.exposed]
+    if not answer.rows:
+        yield (
+            f"Nothing happened between {answer.from_} and {answer.to}. Is the campaign active "
+            "(softask campaigns list), and does the app send its trigger? softask explain USER "
+            f"{answer.campaign} says why a user is not asked."
+        )
+    elif not exposed:
+        yield (
+            "No user met the campaign for the first time in these days, so there is nobody to "
+            "take shares of: begin earlier (--from)."
+        )
+    elif all(group.arm == HOLDOUT for group in exposed):
+        yield (
+            "Every exposed user is in the holdout, so nobody is asked: give soft_ask a weight in "
+            "experiment.arms, and publish the campaign again."
+        )
+    elif control is None:
+        yield (
+            "There is one arm alone, so there is nothing to compare it with: add an experiment "
+            "with a holdout (experiment.arms: {soft_ask: 90, holdout: 10}), and publish."
+        )
+    if answer.kind == "popup":
+        yield (
+            "This campaign asks for no permission, so there are no opt-ins: read the approvals, "
+            "and the goal."
+        )
+    if exposed and not _has_goal(answer):
+        yield (
+            "No version has a goal, so what push is good for is not measured: name its event "
+            "(goal: {event: SessionStarted})."
+        )

@@ -1,0 +1,406 @@
+"""The report as one page: no script, no network, light and dark by the reader's own setting.
+
+Every figure carries its place in what `--json` prints.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cli.render import moment, printable
+from cli.report import words
+from cli.report.drawing import COLOURS, Line, Whisker, lines, whiskers
+from cli.report.figures import ArmFigures, Compared, Difference, Share, Statistics
+from cli.report.markup import Bar, bars, ends, figure, number, rate, table, text, why
+from cli.report.style import STYLE
+from functions.wire.report import ReportAnswer
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+_STEPS = ("exposed", "offered", "shown", "approved", "granted")
+_OTHERS = ("denied", "declined", "dismissed", "silent", "awaited", "suppressed", "lapsed")
+
+
+def page(answer: ReportAnswer, statistics: Statistics) -> str:
+    """The whole document."""
+    name = text(answer.campaign)
+    return "\n".join(
+        (
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{name}: does the soft ask earn its place?</title>",
+            f"<style>{STYLE}</style></head><body><main>",
+            *_Page(answer, statistics).blocks(),
+            "</main></body></html>",
+            "",
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    answer: ReportAnswer
+    statistics: Statistics
+
+    def blocks(self) -> Iterator[str]:
+        """The verdict first, then the recipe's metrics, then all that there is."""
+        statistics = self.statistics
+        yield from self._head()
+        if any(arm.totals.exposed for arm in statistics.arms):
+            if statistics.asks_permission:
+                yield from self._section("Who opted in", self._opt_in())
+            if statistics.comparisons:
+                yield from self._section("Against the control", self._comparisons())
+            yield from self._section("How it came to that", self._over_time())
+            yield from self._section("When the popup is shown", self._shows())
+            if statistics.has_goal:
+                yield from self._section("What it is good for", self._goals())
+        if statistics.arms:
+            yield from self._section("The funnel", self._funnel())
+            yield from self._section("OS prompts", self._prompts())
+            yield from self._foot()
+
+    def _section(self, title: str, parts: Iterator[str]) -> Iterator[str]:
+        yield f"<section><h2>{title}</h2>"
+        yield from parts
+        yield "</section>"
+
+    # --- the verdict ---
+
+    def _head(self) -> Iterator[str]:
+        answer, statistics = self.answer, self.statistics
+        yield f"<header><h1>{text(answer.campaign)}</h1>"
+        yield f"<p>{words.title(answer)}; as of {moment(answer.as_of)}</p></header>"
+        ratio = statistics.sample_ratio
+        kind = "bad" if ratio is not None and ratio.is_mismatch else "verdict"
+        for each in statistics.comparisons:
+            if not each.is_part:
+                yield f'<p class="{kind}">{text(words.verdict(each, statistics))}</p>'
+        for note in statistics.notes:
+            yield f'<p class="note">{text(note)}</p>'
+
+    # --- the recipe's metrics ---
+
+    def _opt_in(self) -> Iterator[str]:
+        within = words.days(self.statistics.window_days)
+        yield f"<h3>Any OS grant within {within}</h3>"
+        yield self._rates(lambda arm: arm.any_grant)
+        yield why(words.means("any grant", self.statistics))
+        yield "<h3>Net opt-in</h3>"
+        yield self._rates(lambda arm: arm.net_opt_in)
+        yield why(words.means("net opt-in", self.statistics))
+        yield self._by_arm(
+            (
+                ("exposed", "exposed"),
+                ("net opt-in", "net opt-in"),
+                ("95 %", "range"),
+                (f"any grant in {within}", "any grant"),
+                ("95 %", "range"),
+            ),
+            lambda path, arm: (
+                number(f"{path}.totals.exposed", arm.totals.exposed),
+                *_with_range(f"{path}.netOptIn", arm.net_opt_in),
+                *_with_range(f"{path}.anyGrant", arm.any_grant),
+            ),
+        )
+
+    def _rates(self, share: Callable[[ArmFigures], Share]) -> str:
+        rows = []
+        for place, arm in enumerate(self.statistics.arms):
+            of = share(arm)
+            if of.rate is None or of.interval is None:
+                continue
+            span = (of.interval.low, of.interval.high)
+            tells = (
+                f"{arm.name}: {words.number(of.part)} of {words.number(of.whole)} users, "
+                f"{words.share(of)}; true share {words.span(of.interval)}, 95 times of 100"
+            )
+            says = words.share(of)
+            rows.append(
+                Whisker(printable(arm.name), of.rate, span, span, says, tells, place % COLOURS)
+            )
+        return whiskers(rows, "Shares of exposed users, with intervals", " %") if rows else ""
+
+    def _comparisons(self) -> Iterator[str]:
+        statistics = self.statistics
+        compared = [(place, each) for place, each in enumerate(statistics.comparisons)]
+        for metric in dict.fromkeys(each.metric for _, each in compared):
+            alike = [(place, each) for place, each in compared if each.metric == metric]
+            yield f"<h3>By {text(words.metric(statistics, metric))}</h3>"
+            yield self._differences([each for _, each in alike])
+            yield why(
+                f"Each arm less {statistics.control}, in points of a hundred exposed users. "
+                "Thick: true 95 times of 100 for one look. Thin: the same however often you "
+                "look; where the thin line is clear of 0, the difference is real."
+            )
+            yield self._compared_table(alike)
+            yield self._lift_table(alike)
+        if any(each.goals for _, each in compared):
+            yield "<h3>Goal events a user</h3>"
+            yield self._goals_table(compared)
+        yield why(words.planned(statistics))
+        for note in words.others(statistics):
+            yield why(f"softask report {self.answer.campaign} {note}")
+
+    def _differences(self, compared: Sequence[Compared]) -> str:
+        colours = {arm.name: place for place, arm in enumerate(self.statistics.arms)}
+        rows = []
+        for each in compared:
+            found = each.difference
+            if found is None:
+                continue
+            tells = (
+                f"{each.treatment} less {each.control}: {words.points(found.difference)} points; "
+                f"{words.points_span(found.interval)} for one look, "
+                f"{words.points_span(found.sequential)} for any number of looks"
+            )
+            rows.append(
+                Whisker(
+                    printable(each.treatment),
+                    found.difference,
+                    (found.interval.low, found.interval.high),
+                    (found.sequential.low, found.sequential.high),
+                    words.points(found.difference),
+                    tells,
+                    colours[each.treatment] % COLOURS,
+                )
+            )
+        return whiskers(rows, "Differences from the control, with intervals", "") if rows else ""
+
+    def _compared_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
+        headings = (
+            ("points", "difference"),
+            ("95 %", "interval"),
+            ("sequential 95 %", "sequential"),
+            ("users needed", "needed"),
+        )
+        rows = [(text(each.treatment), _compared_cells(place, each)) for place, each in compared]
+        return table([self._heading(*heading) for heading in headings], rows)
+
+    def _lift_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
+        headings = (("lift", "lift"), ("95 %", "interval"), ("sequential 95 %", "sequential"))
+        rows = [
+            (text(each.treatment), _lift_cells(place, each.difference))
+            for place, each in compared
+            if each.difference
+        ]
+        return table([self._heading(*heading) for heading in headings], rows) if rows else ""
+
+    def _goals_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
+        headings = (
+            ("more a user", "goals"),
+            ("95 %", "interval"),
+            ("sequential 95 %", "sequential"),
+        )
+        rows = [
+            (text(each.treatment), _goal_cells(place, each.goals))
+            for place, each in compared
+            if each.goals
+        ]
+        return table([self._heading(*heading) for heading in headings], rows)
+
+    def _over_time(self) -> Iterator[str]:
+        statistics = self.statistics
+        arms = statistics.arms
+        days = sorted({point.day for arm in arms for point in arm.cumulative})
+        places = {day: place for place, day in enumerate(days)}
+        rows = []
+        for colour, arm in enumerate(arms):
+            points = [
+                (
+                    places[point.day],
+                    point.rate,
+                    f"{arm.name}, exposed up to {point.day}: {words.number(point.part)} of "
+                    f"{words.number(point.exposed)}, {words.percent(point.rate)}",
+                )
+                for point in arm.cumulative
+                if point.rate is not None
+            ]
+            rows.append(Line(printable(arm.name), points, colour % COLOURS))
+        yield lines(rows, days, "Shares of all exposed so far, by day of exposure")
+        yield why(
+            f"Of all users exposed from the first day up to each day, the share by "
+            f"{words.metric(statistics, statistics.metric)}. Lines settle as users come in; a late "
+            "jump asks for a cause."
+        )
+        unripe = words.unripe(statistics)
+        if unripe:
+            yield why(unripe)
+
+    def _shows(self) -> Iterator[str]:
+        yield self._by_arm(
+            (
+                ("shown to", "shown to"),
+                ("95 %", "range"),
+                ("half within", "first show"),
+                ("retries shown", "retry"),
+                ("approved", "retry"),
+                ("95 %", "range"),
+            ),
+            lambda path, arm: (
+                *_with_range(f"{path}.shownUsers", arm.shown_users),
+                text(arm.median_first_show or words.NOTHING),
+                number(f"{path}.retry.whole", arm.retry.whole),
+                *_with_range(f"{path}.retry", arm.retry),
+            ),
+        )
+        yield why(words.means("retry", self.statistics))
+        for place, arm in enumerate(self.statistics.arms):
+            if arm.is_part or not any(bucket.users for bucket in arm.first_show):
+                continue
+            yield f"<h3>First shown, after first heard of: {text(arm.name)}</h3>"
+            path = f"statistics.arms.{place}.firstShow"
+            whose = f"users of {printable(arm.name)}"
+            yield bars(
+                (
+                    Bar(
+                        bucket.label,
+                        f"{words.number(bucket.users)} {whose}",
+                        bucket.users,
+                        number(f"{path}.{index}.users", bucket.users),
+                    )
+                    for index, bucket in enumerate(arm.first_show)
+                ),
+                place % COLOURS,
+            )
+        yield why(words.means("first show", self.statistics))
+
+    def _goals(self) -> Iterator[str]:
+        yield self._by_arm(
+            (
+                ("goal events", "goals"),
+                ("a user", "goals"),
+                ("users with any", "goal users"),
+                ("95 %", "range"),
+            ),
+            lambda path, arm: (
+                number(f"{path}.goals.events", arm.goals.events),
+                figure(
+                    f"{path}.goals.perUser", arm.goals.per_user, words.per_user(arm.goals.per_user)
+                ),
+                *_with_range(f"{path}.goals.users", arm.goals.users),
+            ),
+        )
+        yield why(words.means("goals", self.statistics))
+
+    # --- what happened ---
+
+    def _funnel(self) -> Iterator[str]:
+        for place, arm in enumerate(self.statistics.arms):
+            if arm.is_part:
+                continue
+            yield f"<h3>{text(arm.name)}</h3>"
+            yield bars(self._steps(place, arm), place % COLOURS)
+        yield why(
+            "Exposed are users, once each; offered, shown and approved are popups, of which a "
+            "user may see more than one; granted are permissions."
+        )
+        yield self._counts((*_STEPS, *_OTHERS))
+
+    def _steps(self, place: int, arm: ArmFigures) -> Iterator[Bar]:
+        for name in _STEPS:
+            users = getattr(arm.totals, name)
+            path = f"statistics.arms.{place}.totals.{name}"
+            yield Bar(name, words.means(name, self.statistics), users, number(path, users))
+
+    def _prompts(self) -> Iterator[str]:
+        rows = [
+            (
+                self._name(arm),
+                (
+                    number(f"statistics.arms.{place}.totals.prompted", arm.totals.prompted),
+                    number(f"statistics.arms.{place}.totals.unasked", arm.totals.unasked),
+                ),
+            )
+            for place, arm in enumerate(self.statistics.arms)
+        ]
+        apart = self.answer.app_wide
+        told = (
+            number("appWide.prompted", apart.prompted),
+            number("appWide.unasked", apart.unasked),
+        )
+        headings = [self._heading("spent", "prompts"), self._heading("unapproved", "unasked")]
+        yield table(headings, [*rows, ("no campaign", told)])
+        yield why(words.means("prompts", self.statistics))
+        yield why(words.means("unasked", self.statistics))
+
+    def _foot(self) -> Iterator[str]:
+        ratio = words.ratio(self.statistics)
+        yield "<footer>"
+        if ratio:
+            yield why(ratio)
+        yield "<h2>What the figures mean</h2><dl>"
+        for name in words.MEANS:
+            yield f"<dt>{text(name)}</dt><dd>{text(words.means(name, self.statistics))}</dd>"
+        yield "</dl></footer>"
+
+    # --- tables ---
+
+    def _by_arm(
+        self,
+        headings: Sequence[tuple[str, str]],
+        cells: Callable[[str, ArmFigures], Sequence[str]],
+    ) -> str:
+        rows = (
+            (self._name(arm), cells(f"statistics.arms.{place}", arm))
+            for place, arm in enumerate(self.statistics.arms)
+        )
+        return table([self._heading(*heading) for heading in headings], rows)
+
+    def _counts(self, names: Sequence[str]) -> str:
+        return self._by_arm(
+            [(name, name) for name in names],
+            lambda path, arm: [
+                number(f"{path}.totals.{name}", getattr(arm.totals, name)) for name in names
+            ],
+        )
+
+    def _heading(self, heading: str, means: str) -> tuple[str, str]:
+        return heading, words.means(means, self.statistics)
+
+    def _name(self, arm: ArmFigures) -> str:
+        name = text(arm.name)
+        return f'<span class="part">{name}</span>' if arm.is_part else name
+
+
+def _with_range(path: str, share: Share) -> tuple[str, str]:
+    return rate(path, share), ends(f"{path}.interval", share.interval, words.span(share.interval))
+
+
+def _compared_cells(place: int, each: Compared) -> Sequence[str]:
+    found, path = each.difference, f"statistics.comparisons.{place}"
+    needed = words.NOTHING
+    if each.users_needed is not None:
+        needed = number(f"{path}.usersNeeded", each.users_needed)
+    if found is None:
+        return (*(words.NOTHING,) * 3, needed)
+    path += ".difference"
+    return (
+        figure(f"{path}.difference", found.difference, words.points(found.difference)),
+        ends(f"{path}.interval", found.interval, words.points_span(found.interval)),
+        ends(f"{path}.sequential", found.sequential, words.points_span(found.sequential)),
+        needed,
+    )
+
+
+def _lift_cells(place: int, found: Difference) -> Sequence[str]:
+    path, once, always = (
+        f"statistics.comparisons.{place}.difference",
+        words.change_span(found.lift_interval),
+        words.change_span(found.lift_sequential),
+    )
+    return (
+        figure(f"{path}.lift", found.lift, words.change(found.lift)),
+        ends(f"{path}.liftInterval", found.lift_interval, once),
+        ends(f"{path}.liftSequential", found.lift_sequential, always),
+    )
+
+
+def _goal_cells(place: int, found: Difference) -> Sequence[str]:
+    path = f"statistics.comparisons.{place}.goals"
+    return (
+        figure(f"{path}.difference", found.difference, words.more_per_user(found.difference)),
+        ends(f"{path}.interval", found.interval, words.more_per_user_span(found.interval)),
+        ends(f"{path}.sequential", found.sequential, words.more_per_user_span(found.sequential)),
+    )

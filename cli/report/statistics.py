@@ -1,0 +1,366 @@
+"""What the report's figures allow to be said. The formulas and their sources: docs/statistics.md.
+
+Nothing here is NaN or infinite: what cannot be said is None. SciPy takes half a second to load, so
+that only `softask report` imports this module; `scipy.stats` would take two.
+"""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+from scipy.special import chdtrc, ndtri, stdtr, stdtrit
+
+FEWEST_OUTCOMES = 10
+"""Successes, and failures, that each arm must expect if the arms do not differ.
+
+With 5, as Cochran has it, a small holdout read daily raises more false alarms than alpha allows.
+"""
+
+FEWEST_CARRIERS = 30
+"""Users who would carry an arm's total in equal parts, total² ÷ squares: fewer where a few users
+have most of it, and the mean's own distribution is as skewed.
+"""
+
+TUNED_FOR = 5000
+"""Users of both arms at which the sequential interval is narrowest beside the fixed one."""
+
+MISMATCH = 0.001
+"""Chances below this are a sample ratio mismatch: rare enough for a report that is read daily."""
+
+
+class Interval(msgspec.Struct, frozen=True):
+    low: float
+    high: float
+
+
+class Proportion(msgspec.Struct, frozen=True):
+    """Users of an arm, and those of them with whom it succeeded.
+
+    More successes than users are counted while an exposure waits for its replay: then nothing is
+    said about them.
+    """
+
+    successes: int
+    users: int
+
+    @property
+    def rate(self) -> float | None:
+        return self.successes / self.users if self.users else None
+
+
+class Mean(msgspec.Struct, frozen=True):
+    """A number per user of an arm: its total over the users, and the total of its squares."""
+
+    total: int
+    squares: int
+    users: int
+
+    @property
+    def mean(self) -> float | None:
+        return self.total / self.users if self.users else None
+
+    @property
+    def variance(self) -> float | None:
+        """Of the sample. None for fewer than two users, or sums that contradict each other."""
+        # In whole numbers: the difference of large squares keeps every digit.
+        spread = self.users * self.squares - self.total**2
+        if self.users < 2 or spread < 0:
+            return None
+        return spread / (self.users * (self.users - 1))
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """The treatment beside the control.
+
+    difference   treatment minus control, per user
+    interval     holds the true difference in 95 of 100 experiments that are read once, on a day
+                 that was set beforehand
+    sequential   holds it in 95 of 100 experiments on all days at once, however often it is read
+    lift         difference ÷ control, with both intervals; None where the control is 0
+    p_value      two-sided, for one reading: below alpha where `interval` leaves out 0
+    """
+
+    difference: float
+    interval: Interval
+    sequential: Interval
+    lift: float | None
+    lift_interval: Interval | None
+    lift_sequential: Interval | None
+    p_value: float
+
+
+class SampleRatio(msgspec.Struct, frozen=True):
+    """Whether the users fell into the arms as planned. expected: users of each arm."""
+
+    p_value: float
+    is_mismatch: bool
+    expected: Mapping[str, float]
+
+
+class _Estimate(msgspec.Struct, frozen=True):
+    """variance: of the estimate. degrees: of freedom of that variance; infinite for a rate."""
+
+    value: float
+    variance: float
+    users: int
+    degrees: float
+
+
+def rate_interval(proportion: Proportion) -> Interval | None:
+    """Wilson's 95 % interval, always within [0, 1]; None without users."""
+    successes, users = proportion.successes, proportion.users
+    if not 0 <= successes <= users or not users:
+        return None
+    z = float(ndtri(0.975))
+    centre = (successes + z**2 / 2) / (users + z**2)
+    margin = z / (users + z**2) * math.sqrt(successes * (users - successes) / users + z**2 / 4)
+    return Interval(
+        # Exact at the ends, where rounding would leave 7e-18.
+        max(0.0, centre - margin) if successes else 0.0,
+        min(1.0, centre + margin) if successes < users else 1.0,
+    )
+
+
+def compare_proportions(
+    control: Proportion, treatment: Proportion, alpha: float = 0.05
+) -> Comparison | None:
+    """The difference of two rates, by the normal approximation with unpooled variances.
+
+    None until each arm has the users to expect `FEWEST_OUTCOMES` successes and as many failures
+    under the rate of both together: below that the approximation, and so the intervals, are wrong.
+    """
+    if not _has_outcomes(control, treatment):
+        return None
+    return _compare(_rate(control), _rate(treatment), alpha, widest=1.0)
+
+
+def compare_means(control: Mean, treatment: Mean, alpha: float = 0.05) -> Comparison | None:
+    """The difference of two means of numbers that are never negative, by Welch's t.
+
+    None until each arm has the users to expect `FEWEST_CARRIERS` if the arms do not differ: below
+    that a mean is not normal yet. None as well while neither arm has users who differ.
+    """
+    if not _has_carriers(control, treatment):
+        return None
+    before, after = _mean(control), _mean(treatment)
+    if before is None or after is None or before.variance + after.variance == 0:
+        return None
+    return _compare(before, after, alpha, widest=math.inf)
+
+
+def sample_ratio(
+    observed: Mapping[str, int], expected_shares: Mapping[str, float]
+) -> SampleRatio | None:
+    """Pearson's χ² of the users in each arm against the arms' shares, which need not sum to 1.
+
+    A user in an arm without a share is a mismatch. None where there are no two arms to compare,
+    and until each expects `FEWEST_OUTCOMES` users.
+    """
+    shares = {arm: share for arm, share in expected_shares.items() if share > 0}
+    users = sum(observed.values())
+    if len(shares) < 2 or not users:
+        return None
+    expected = {arm: users * share / sum(shares.values()) for arm, share in shares.items()}
+    if any(count for arm, count in observed.items() if arm not in shares):
+        return SampleRatio(0.0, True, expected)
+    if min(expected.values()) < FEWEST_OUTCOMES:
+        return None
+    distance = sum((observed.get(arm, 0) - due) ** 2 / due for arm, due in expected.items())
+    p_value = float(chdtrc(len(expected) - 1, distance))
+    return SampleRatio(p_value, p_value < MISMATCH, expected)
+
+
+def users_needed(
+    control_rate: float,
+    detectable: float,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    share: float = 0.5,
+) -> int:
+    """Users of both arms for one reading to find the absolute difference `detectable`.
+
+    control_rate   of the control; the treatment's is higher by `detectable`, or lower by it where
+                   a rate cannot be that high (or low)
+    power          the probability to find the difference if it is there
+    share          the treatment's part of the users
+
+    Never so few that `compare_proportions` would be silent. ValueError for no difference, one that
+    no rate can have from the control's, and a power, alpha or share that is not within (0, 1).
+    """
+    if not all(0 < part < 1 for part in (power, alpha, share)):
+        raise ValueError("power, alpha and share are parts of 1")
+    rate = _shifted(control_rate, detectable)
+    quantiles = float(ndtri(1 - alpha / 2) + ndtri(power))
+    variance = control_rate * (1 - control_rate) / (1 - share) + rate * (1 - rate) / share
+    together = control_rate * (1 - share) + rate * share
+    audible = FEWEST_OUTCOMES / min(share, 1 - share) / min(together, 1 - together)
+    return math.ceil(max(quantiles**2 * variance / detectable**2, audible))
+
+
+def sentence(
+    name_of_control: str,
+    name_of_treatment: str,
+    comparison: Comparison | None,
+    sample_ratio: SampleRatio | None,
+    missing_users: int | None,
+) -> str:
+    """What a busy person may take away, per 100 users, be it a rate or a number per user.
+
+    A difference is claimed only where the sequential interval leaves out 0, and none where the
+    sample ratio is off. missing_users: until the number planned; None where none is planned.
+    """
+    arms = f"{name_of_treatment} and {name_of_control}"
+    if sample_ratio is not None and sample_ratio.is_mismatch:
+        return (
+            f"Do not compare {arms}: the users did not fall into the arms as planned, and chance "
+            f"does that less than once in {1 / MISMATCH:,.0f} times. Find out why first."
+        )
+    if comparison is None:
+        return f"Too little has happened yet to compare {arms}.{_planned(missing_users)}"
+    claim = _claim(comparison)
+    if claim is None:
+        return (
+            f"No difference between {arms} can be claimed: {name_of_treatment} may have anything "
+            f"{_range(comparison.sequential)}.{_planned(missing_users)}"
+        )
+    return f"{name_of_treatment} has {claim} than {name_of_control}, on whatever day this is read."
+
+
+def _has_outcomes(control: Proportion, treatment: Proportion) -> bool:
+    arms = (control, treatment)
+    if any(not 0 <= arm.successes <= arm.users for arm in arms):
+        return False
+    users = control.users + treatment.users
+    successes = control.successes + treatment.successes
+    fewest = min(arm.users for arm in arms) * min(successes, users - successes)
+    return users > 0 and fewest >= FEWEST_OUTCOMES * users
+
+
+def _has_carriers(control: Mean, treatment: Mean) -> bool:
+    users = control.users + treatment.users
+    total, squares = control.total + treatment.total, control.squares + treatment.squares
+    carriers = min(control.users, treatment.users) * total**2
+    return carriers >= FEWEST_CARRIERS * users * squares
+
+
+def _rate(arm: Proportion) -> _Estimate:
+    """None or all of some users say as little about the others as one of them, or all but one."""
+    typical = min(max(arm.successes, 1), arm.users - 1) / arm.users
+    variance = typical * (1 - typical) / arm.users
+    return _Estimate(arm.successes / arm.users, variance, arm.users, math.inf)
+
+
+def _mean(arm: Mean) -> _Estimate | None:
+    if arm.variance is None:
+        return None
+    return _Estimate(arm.total / arm.users, arm.variance / arm.users, arm.users, arm.users - 1)
+
+
+def _compare(
+    control: _Estimate, treatment: _Estimate, alpha: float, *, widest: float
+) -> Comparison:
+    """widest: the largest difference that there can be."""
+    difference = treatment.value - control.value
+    variance = control.variance + treatment.variance
+    error = math.sqrt(variance)
+    degrees = _degrees(control, treatment)
+    once = float(stdtrit(degrees, 1 - alpha / 2))
+    always = _sequential_errors(control.users + treatment.users, alpha)
+    lift = _lift(control, treatment)
+    return Comparison(
+        difference=difference,
+        interval=_around(difference, once * error, -widest, widest),
+        sequential=_around(difference, always * error, -widest, widest),
+        lift=lift.value if lift else None,
+        lift_interval=_around(lift.value, once * math.sqrt(lift.variance), -1.0) if lift else None,
+        lift_sequential=(
+            _around(lift.value, always * math.sqrt(lift.variance), -1.0) if lift else None
+        ),
+        p_value=min(1.0, 2 * float(stdtr(degrees, -abs(difference) / error))),
+    )
+
+
+def _degrees(control: _Estimate, treatment: _Estimate) -> float:
+    """Welch's and Satterthwaite's."""
+    if math.isinf(control.degrees):
+        return math.inf
+    variance = control.variance + treatment.variance
+    shares = ((arm.variance / variance, arm.degrees) for arm in (control, treatment))
+    return 1 / sum(share**2 / degrees for share, degrees in shares)
+
+
+def _sequential_errors(users: int, alpha: float) -> float:
+    """Half the sequential interval, in standard errors: an asymptotic confidence sequence.
+
+    As GrowthBook has it (gbstats), from Waudby-Smith et al., arXiv 2103.06476v7, equations 9 and
+    161, with the users of both arms for n and n times the squared standard error for the variance.
+    """
+    rho_squared = (-2 * math.log(alpha) + math.log1p(-2 * math.log(alpha))) / TUNED_FOR
+    grown = users * rho_squared
+    return math.sqrt(2 * (grown + 1) * math.log(math.sqrt(grown + 1) / alpha) / grown)
+
+
+def _lift(control: _Estimate, treatment: _Estimate) -> _Estimate | None:
+    """By the delta method, the arms being independent."""
+    if not control.value:
+        return None
+    ratio = treatment.value / control.value
+    variance = (treatment.variance + ratio**2 * control.variance) / control.value**2
+    return _Estimate(ratio - 1, variance, control.users + treatment.users, math.inf)
+
+
+def _around(value: float, margin: float, lowest: float, highest: float = math.inf) -> Interval:
+    return Interval(max(lowest, value - margin), min(highest, value + margin))
+
+
+def _shifted(rate: float, difference: float) -> float:
+    for shifted in (rate + difference, rate - difference):
+        if shifted != rate and 0 <= rate <= 1 and 0 <= shifted <= 1:
+            return shifted
+    raise ValueError(f"no rate differs from {rate} by {difference}")
+
+
+def _claim(comparison: Comparison) -> str | None:
+    """`4.2 more per 100 users (between 2.1 and 6.3)`, and the lift where it is as sure."""
+    more = comparison.sequential.low > 0
+    if not more and comparison.sequential.high >= 0:
+        return None
+    word = "more" if more else "fewer"
+    count = f"{_per_hundred(comparison.difference)} {word} per 100 users"
+    return f"{count} ({_between(comparison.sequential)}{_relative(comparison)})"
+
+
+def _relative(comparison: Comparison) -> str:
+    lift, bounds = comparison.lift, comparison.lift_sequential
+    if lift is None or bounds is None or bounds.low <= 0 <= bounds.high:
+        return ""
+    word = "more" if lift > 0 else "fewer"
+    return f"; {_per_hundred(lift)} % {word}, {_between(bounds)} %"
+
+
+def _between(bounds: Interval) -> str:
+    nearest, farthest = sorted((abs(bounds.low), abs(bounds.high)))
+    return f"between {_per_hundred(nearest)} and {_per_hundred(farthest)}"
+
+
+def _range(bounds: Interval) -> str:
+    low, high = _per_hundred(bounds.low), _per_hundred(bounds.high)
+    return f"from {low} fewer to {high} more per 100 users"
+
+
+def _per_hundred(amount: float) -> str:
+    """Three digits that count, without a sign."""
+    hundredfold = abs(100 * amount)
+    if not hundredfold:
+        return "0"
+    decimals = max(0, 2 - math.floor(math.log10(hundredfold)))
+    text = f"{hundredfold:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
+
+
+def _planned(missing_users: int | None) -> str:
+    if missing_users is None:
+        return ""
+    if missing_users <= 0:
+        return " The users planned for are in."
+    return f" Users still needed: {missing_users:,}."

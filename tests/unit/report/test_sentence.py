@@ -1,0 +1,150 @@
+"""What the report says in plain words, and what it never says."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.report.statistics import (
+    Comparison,
+    Interval,
+    Mean,
+    Proportion,
+    SampleRatio,
+    compare_means,
+    compare_proportions,
+    sample_ratio,
+    sentence,
+)
+
+AS_PLANNED = sample_ratio({"holdout": 5_000, "soft_ask": 5_010}, {"holdout": 1, "soft_ask": 1})
+OFF = sample_ratio({"holdout": 4_600, "soft_ask": 5_400}, {"holdout": 1, "soft_ask": 1})
+
+
+def say(
+    comparison: Comparison | None,
+    missing_users: int | None = None,
+    ratio: SampleRatio | None = AS_PLANNED,
+) -> str:
+    return sentence("holdout", "soft_ask", comparison, ratio, missing_users)
+
+
+def rates(control: int, treatment: int, users: int = 3_000) -> Comparison | None:
+    return compare_proportions(Proportion(control, users), Proportion(treatment, users))
+
+
+def between(
+    sequential: Interval, lift: float | None = None, lift_sequential: Interval | None = None
+) -> Comparison:
+    """A comparison of which only this matters; the fixed interval leaves out 0."""
+    return Comparison(
+        difference=(sequential.low + sequential.high) / 2,
+        interval=Interval(0.001, 0.002),
+        sequential=sequential,
+        lift=lift,
+        lift_interval=lift_sequential,
+        lift_sequential=lift_sequential,
+        p_value=0.01,
+    )
+
+
+def test_more_is_told_with_its_range_and_its_lift() -> None:
+    assert say(rates(300, 420), missing_users=0) == (
+        "soft_ask has 4 more per 100 users (between 1.46 and 6.54; 40 % more, between 9.8 and "
+        "70.2 %) than holdout, on whatever day this is read."
+    )
+
+
+def test_fewer_is_told_as_plainly() -> None:
+    assert say(rates(420, 300)) == (
+        "soft_ask has 4 fewer per 100 users (between 1.46 and 6.54; 28.6 % fewer, between 13.2 and "
+        "44 %) than holdout, on whatever day this is read."
+    )
+
+
+def test_numbers_per_user_are_told_as_rates_are() -> None:
+    compared = compare_means(Mean(100, 200, 300), Mean(33_000, 630_000, 3_000))
+
+    assert say(compared).startswith("soft_ask has 1,067 more per 100 users (between 1,012 and")
+
+
+def test_without_a_lift_the_difference_alone_is_told() -> None:
+    compared = compare_proportions(Proportion(0, 300), Proportion(210, 3_000))
+
+    assert say(compared) == (
+        "soft_ask has 7 more per 100 users (between 5.25 and 8.75) than holdout, "
+        "on whatever day this is read."
+    )
+
+
+def test_a_lift_that_is_not_sure_is_not_told() -> None:
+    compared = between(Interval(0.01, 0.05), 0.3, Interval(-0.1, 0.7))
+
+    assert "%" not in say(compared)
+    assert say(compared).startswith("soft_ask has 3 more per 100 users (between 1 and 5) than")
+
+
+def test_what_only_the_fixed_interval_allows_is_not_claimed() -> None:
+    assert say(between(Interval(-0.01, 0.05)), missing_users=1_200) == (
+        "No difference between soft_ask and holdout can be claimed: soft_ask may have anything "
+        "from 1 fewer to 5 more per 100 users. Users still needed: 1,200."
+    )
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.05), (-0.05, 0.0)])
+def test_an_interval_that_touches_nothing_at_all_claims_nothing(low: float, high: float) -> None:
+    assert say(between(Interval(low, high))).startswith("No difference")
+
+
+def test_once_the_users_are_in_none_are_asked_for() -> None:
+    assert say(rates(300, 310), missing_users=0).endswith(
+        "from 2.04 fewer to 2.7 more per 100 users. The users planned for are in."
+    )
+
+
+def test_too_little_to_compare_is_said() -> None:
+    assert say(None, missing_users=7_677) == (
+        "Too little has happened yet to compare soft_ask and holdout. Users still needed: 7,677."
+    )
+    assert say(None) == "Too little has happened yet to compare soft_ask and holdout."
+
+
+@pytest.mark.parametrize("compared", [None, rates(300, 420), rates(300, 310)])
+def test_a_sample_ratio_that_is_off_is_said_first_and_alone(compared: Comparison | None) -> None:
+    assert say(compared, 1_200, OFF) == (
+        "Do not compare soft_ask and holdout: the users did not fall into the arms as planned, "
+        "and chance does that less than once in 1,000 times. Find out why first."
+    )
+
+
+def test_a_sample_ratio_that_was_not_tested_hinders_nothing() -> None:
+    assert say(rates(300, 420), ratio=None) == say(rates(300, 420))
+
+
+def test_small_numbers_keep_the_digits_that_count() -> None:
+    compared = between(Interval(0.0000102, 0.000456))
+
+    assert "0.0233 more per 100 users (between 0.00102 and 0.0456)" in say(compared)
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> Comparison | None:
+    users = draw(st.tuples(st.integers(1, 10**6), st.integers(1, 10**6)))
+    control, treatment = (Proportion(draw(st.integers(0, count)), count) for count in users)
+    return compare_proportions(control, treatment)
+
+
+@given(comparisons(), st.none() | st.integers(-5, 10**6))
+def test_no_sentence_claims_more_than_the_sequential_interval(
+    compared: Comparison | None, missing_users: int | None
+) -> None:
+    text = say(compared, missing_users)
+    claimed = text.startswith("soft_ask has ")
+    first_word = next((word for word in text.split() if word in {"more", "fewer"}), None)
+
+    if compared is None:
+        assert text.startswith("Too little")
+        return
+    assert claimed == (not compared.sequential.low <= 0 <= compared.sequential.high)
+    if claimed:
+        assert first_word == ("more" if compared.sequential.low > 0 else "fewer")
+    assert not {"nan", "inf", "None"} & set(text.replace("%", " ").replace(";", " ").split())
