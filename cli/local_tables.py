@@ -14,6 +14,7 @@ NAMES = {
     "SOFTASK_WINDOWS_TABLE": "softask-windows",
     "SOFTASK_CAMPAIGNS_TABLE": "softask-campaigns",
     "SOFTASK_LEDGER_TABLE": "softask-ledger",
+    "SOFTASK_COUNTERS_TABLE": "softask-counters",
 }
 """Table names by the environment variable that tells them to the functions."""
 
@@ -32,6 +33,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "SOFTASK_WINDOWS_TABLE": _table("user_key", "campaign", stream="OLD_IMAGE", index=due),
         "SOFTASK_CAMPAIGNS_TABLE": _table("campaign", "version"),
         "SOFTASK_LEDGER_TABLE": _table("user_key", "fact_id"),
+        "SOFTASK_COUNTERS_TABLE": _table("campaign_shard", "cell"),
     }
 
 

@@ -21,7 +21,7 @@ from cli.campaigns import (
     read_settings,
     settings_schema,
 )
-from cli.commands import campaigns, explain, users
+from cli.commands import campaigns, explain, ledger, report, users
 from cli.commands import settings as settings_commands
 from cli.dev import environment, loopback, packages
 from cli.moving_in import command as moving_in
@@ -199,11 +199,24 @@ def print_openapi() -> None:
     typer.echo(openapi().decode(), nl=False)
 
 
+@app.command("events")
+def print_events() -> None:
+    """Print the page about the bus's events, made from the code.
+
+    Example: softask events > docs/events.md
+    """
+    from cli.events import page  # noqa: PLC0415 - it reads the functions
+
+    typer.echo(page(), nl=False)
+
+
 # What operators do with a running Softask.
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(settings_commands.app, name="settings")
 app.add_typer(users.app, name="user")
+app.add_typer(ledger.app, name="ledger")
 app.command("explain")(explain.explain)
+app.command("report")(report.report)
 app.command("test")(explain.rehearse)
 app.command("backtest")(backtest)
 app.add_typer(moving_in.app, name="import")

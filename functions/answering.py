@@ -30,8 +30,15 @@ class Public:
     max_age: int
 
 
-def answering(answer: Callable[[], Body | Public], logger: Logger) -> Callable[[], Response[str]]:
-    """Success is 200 with a body, a failure has a code, an unexpected one also a trace."""
+def answering(
+    answer: Callable[[], Body | Public],
+    logger: Logger,
+    measured: Callable[[Unavailable], Mapping[str, Any]] = lambda _: {},
+) -> Callable[[], Response[str]]:
+    """Success is 200 with a body, a failure has a code, an unexpected one also a trace.
+
+    measured(error): what to add to the line that tells of a call which must be sent again.
+    """
 
     def respond() -> Response[str]:
         try:
@@ -39,7 +46,8 @@ def answering(answer: Callable[[], Body | Public], logger: Logger) -> Callable[[
         except WireError as error:
             return _respond(error.status, error.body)
         except Unavailable as error:
-            logger.warning("try_again", extra={"cause": repr(error.__cause__ or error)})
+            cause = repr(error.__cause__ or error)
+            logger.warning("try_again", extra={"cause": cause, **measured(error)})
             return _respond(TryAgain.status, TryAgain("Send the same call again.").body)
         except Exception:
             logger.exception("unexpected_fault")

@@ -12,6 +12,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Names of tables and the like. Each function is given only what it uses; the rest is empty.
 
     salt: goes into every hashed key; no secret, but it must stay the same for a table's life.
+    event_bus: where the ledger tells of what it recorded; empty: nowhere.
     write_key_hashes: SHA-256, in hexadecimal, of the write keys while no `LIVE` item names any.
     """
 
@@ -21,6 +22,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     windows_table: str = ""
     campaigns_table: str = ""
     ledger_table: str = ""
+    counters_table: str = ""
+    event_bus: str = ""
     write_key_hashes: tuple[str, ...] = ()
 
 

@@ -96,6 +96,7 @@ class Api(Construct):
             ),
             access_log_settings=_AccessLog(access_log),
         )
+        self.http = api
         self.url = default.url
 
 

@@ -27,7 +27,7 @@ PLATFORMS: dict[Architecture, str] = {
     "x86_64": "x86_64-manylinux2014",
 }
 
-_SERVICES = {"dynamodb": "2012-08-10"}
+_SERVICES = {"dynamodb": "2012-08-10", "events": "2015-10-07"}
 # Read for paginators, waiters and the documentation; no function asks for them.
 _UNUSED_MODELS = ("examples-1.json", "paginators-1.json", "waiters-2.json")
 

@@ -20,8 +20,9 @@ class Function(Construct):
     """A Lambda function behind the alias `live`, with a role and a log group of its own.
 
     The role may write to that log group and to X-Ray; `allow` grants the rest, action by action.
-    Callers use `alias`, which always names a published version. `code` holds the whole asset; a
-    subclass names its handler in it, its environment, and what it may do.
+    Callers use `alias`, which always names a published version; metrics are those of `function`,
+    of whichever version. `code` holds the whole asset; a subclass names its handler in it, its
+    environment, and what it may do.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Function(Construct):
         )
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.allow(["logs:CreateLogStream", "logs:PutLogEvents"], log_group.log_group_arn)
-        function = lambda_.Function(
+        self.function = lambda_.Function(
             self,
             "Function",
             code=code,
@@ -73,12 +74,16 @@ class Function(Construct):
         )
         if snap_start:
             # CDK reminds everyone that only published versions restore; `live` names one.
-            Annotations.of(function).acknowledge_warning(
+            Annotations.of(self.function).acknowledge_warning(
                 "@aws-cdk/aws-lambda:snapStartRequirePublish"
             )
         self.alias = lambda_.Alias(
-            self, "Live", alias_name="live", version=function.current_version
+            self, "Live", alias_name="live", version=self.function.current_version
         )
+
+    def add_environment(self, variable: str, value: str) -> None:
+        """Tells the function of something that is built after it."""
+        self.function.add_environment(variable, value)
 
     def allow(self, actions: Sequence[str], *resource_arns: str) -> None:
         """Lets the function do exactly `actions` on exactly these resources."""

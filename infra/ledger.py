@@ -1,4 +1,4 @@
-"""The function that turns stream records into facts, and the two streams it reads."""
+"""The function that turns stream records into counted facts, and the two streams it reads."""
 
 from typing import Any
 
@@ -48,6 +48,7 @@ class Ledger(Function):
 
     A record that fails is retried, its batch bisected around it, and at last kept whole in S3
     for 30 days, while the rest of its shard proceeds. The records of one item stay in order.
+    `softask ledger replay` takes what lies in `failed_records` to the `alias` again.
     """
 
     def __init__(
@@ -65,21 +66,23 @@ class Ledger(Function):
             stage=stage,
             code=code,
             handler="functions.ledger.handler.handler",
-            description="Softask: writes each fact of the streams once",
+            description="Softask: writes and counts each fact of the streams once",
             environment={
                 "SOFTASK_STAGE": stage.name,
                 "SOFTASK_LEDGER_TABLE": tables.ledger.table_name,
+                "SOFTASK_COUNTERS_TABLE": tables.counters.table_name,
             },
             timeout=Duration.minutes(1),
         )
-        # A fact is put beside a check of the mark that deletes its user.
+        # Facts are put beside a check of the mark that deletes their user, and counted with that.
         self.allow(["dynamodb:PutItem", "dynamodb:ConditionCheckItem"], tables.ledger.table_arn)
+        self.allow(["dynamodb:UpdateItem"], tables.counters.table_arn)
         # A tombstone deletes what its user's mark names.
         self.allow(
             ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchWriteItem"],
             tables.ledger.table_arn,
         )
-        self._failures = self._failed_records(keep=stage.keep_data)
+        self.failed_records = self._failed_records(keep=stage.keep_data)
         self._read("Profiles", tables.profiles, _HAS_OUTBOX, _IS_TOMBSTONE)
         self._read("RetryWindows", tables.windows, _REMOVED)
 
@@ -124,5 +127,5 @@ class Ledger(Function):
             report_batch_item_failures=True,
             retry_attempts=10,
             max_record_age=Duration.hours(12),
-            on_failure=_WholeRecords(self._failures),
+            on_failure=_WholeRecords(self.failed_records),
         )

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 Count = Annotated[int, msgspec.Meta(ge=1)]
 KeyHash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Origin = Annotated[str, msgspec.Meta(pattern=ORIGIN)]
+Email = Annotated[str, msgspec.Meta(pattern=r"^(?:[^@\s]+@[^@\s]+)?$")]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,15}$")]
 Architecture = Literal["arm64", "x86_64"]
 
@@ -30,6 +31,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `throttle_rate`, `throttle_burst`: requests a second, and at once, that the API lets through.
     `write_key_hashes`: SHA-256 in hex of each accepted write key; none: every call is refused.
     `allow_origins`: whose pages may call the API from a browser (`https://app.example.com`).
+    `event_archive`: the bus keeps its events for 14 days, to be replayed.
+    `alarm_email`: whom alarms write to, once the address has agreed; empty: nobody.
     `architecture`: arm64, unless an emulator on another machine is to run the functions.
     """
 
@@ -42,6 +45,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     throttle_burst: Count
     write_key_hashes: tuple[KeyHash, ...] = ()
     allow_origins: tuple[Origin, ...] = ()
+    event_archive: bool = False
+    alarm_email: Email = ""
     architecture: Architecture = "arm64"
 
 

@@ -47,16 +47,16 @@ class Sweep(Function):
         self.allow(["dynamodb:DeleteItem"], tables.windows.table_arn)
         self.allow(["dynamodb:Query"], f"{tables.windows.table_arn}/index/{DUE_INDEX}")
         self.alias.configure_async_invoke(max_event_age=_INTERVAL, retry_attempts=1)
-        self._schedule()
-
-    def _schedule(self) -> None:
-        dead_letters = sqs.Queue(
+        self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
+        self._schedule()
+
+    def _schedule(self) -> None:
         scheduler.Schedule(
             self,
             "Schedule",
@@ -65,7 +65,7 @@ class Sweep(Function):
             target=targets.LambdaInvoke(
                 self.alias,
                 role=self._scheduler_role(),
-                dead_letter_queue=dead_letters,
+                dead_letter_queue=self.dead_letters,
                 max_event_age=_INTERVAL,
                 retry_attempts=3,
             ),

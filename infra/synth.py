@@ -180,6 +180,10 @@ def _bucket(resource: Resource) -> Iterator[str]:
     yield _fate(resource)
 
 
+def _archive(resource: Resource) -> Iterator[str]:
+    yield f"{resource.properties['RetentionDays']} days"
+
+
 def _queue(resource: Resource) -> Iterator[str]:
     yield f"{resource.properties['MessageRetentionPeriod'] // 86_400} days, encrypted"
 
@@ -187,6 +191,21 @@ def _queue(resource: Resource) -> Iterator[str]:
 def _role(resource: Resource) -> Iterator[str]:
     document = resource.properties["AssumeRolePolicyDocument"]
     yield "for " + document["Statement"][0]["Principal"]["Service"]
+
+
+def _alarm(resource: Resource) -> Iterator[str]:
+    yield from (f"notifies {_reference(each)}" for each in resource.properties["AlarmActions"])
+
+
+def _topic(resource: Resource) -> Iterator[str]:
+    if "KmsMasterKeyId" in resource.properties:
+        yield "encrypted"
+
+
+def _key(resource: Resource) -> Iterator[str]:
+    if resource.properties["EnableKeyRotation"]:
+        yield "rotates"
+    yield _fate(resource)
 
 
 def _named(key: str) -> Callable[[Resource], Iterator[str]]:
@@ -211,15 +230,26 @@ _KINDS: dict[str, tuple[str, Callable[[Resource], Iterator[str]]]] = {
     "AWS::Lambda::EventSourceMapping": ("Streams", _stream),
     "AWS::S3::Bucket": ("Streams", _bucket),
     "AWS::S3::BucketPolicy": ("Streams", _policy),
+    "AWS::Events::EventBus": ("Events", _named("Name")),
+    "AWS::Events::Archive": ("Events", _archive),
     "AWS::Scheduler::Schedule": ("Schedule", _schedule),
     "AWS::SQS::Queue": ("Schedule", _queue),
     "AWS::SQS::QueuePolicy": ("Schedule", _policy),
+    "AWS::CloudWatch::Dashboard": ("Monitoring", _named("DashboardName")),
+    "AWS::CloudWatch::Alarm": ("Monitoring", _alarm),
+    "AWS::SNS::Topic": ("Monitoring", _topic),
+    "AWS::SNS::TopicPolicy": ("Monitoring", _policy),
+    "AWS::SNS::Subscription": ("Monitoring", _named("Protocol")),
+    "AWS::KMS::Key": ("Monitoring", _key),
     "AWS::Logs::LogGroup": ("Logs", _logs),
     "AWS::IAM::Role": ("Permissions", _role),
     "AWS::IAM::Policy": ("Permissions", _policy),
     "AWS::Lambda::Permission": ("Permissions", _named("Principal")),
 }
 _ORDER = {kind: position for position, kind in enumerate(_KINDS)}
+
+_TOGETHER = ("AWS::CloudWatch::Alarm",)
+"""Types of which there are many of a kind: one row for all."""
 
 
 def listing(stage: str, template: Template) -> Table:
@@ -232,14 +262,28 @@ def listing(stage: str, template: Template) -> Table:
     for heading in ("Kind", "Type", "Name", "Facts"):
         table.add_column(heading, overflow="fold")
     for group, members in groupby(resources, key=_group):
-        for position, resource in enumerate(members):
-            facts = " · ".join(_KINDS.get(resource.type, ("", _nothing))[1](resource))
+        for position, row in enumerate(_rows(members)):
+            told = dict.fromkeys(fact for resource in row for fact in _facts(resource))
+            facts = " · ".join(told)
             for logical_id, other in template.resources.items():
                 facts = facts.replace(logical_id, other.name)
-            kind = resource.type.removeprefix("AWS::")
-            table.add_row("" if position else group, kind, resource.name, facts)
+            kind = row[0].type.removeprefix("AWS::")
+            names = ", ".join(resource.name for resource in row)
+            table.add_row("" if position else group, kind, names, facts)
         table.add_section()
     return table
+
+
+def _rows(members: Iterable[Resource]) -> Iterator[list[Resource]]:
+    for kind, same in groupby(members, key=lambda resource: resource.type):
+        if kind in _TOGETHER:
+            yield list(same)
+        else:
+            yield from ([resource] for resource in same)
+
+
+def _facts(resource: Resource) -> Iterator[str]:
+    return _KINDS.get(resource.type, ("", _nothing))[1](resource)
 
 
 def _group(resource: Resource) -> str:

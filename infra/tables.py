@@ -1,4 +1,4 @@
-"""The four tables. Who may do what with them is granted where a function meets its table."""
+"""The five tables. Who may do what with them is granted where a function meets its table."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -11,7 +11,8 @@ DUE_INDEX = "due"
 
 
 class Tables(Construct):
-    """Profiles, RetryWindows, Campaigns and Ledger: on demand, encrypted, restorable to a second.
+    """Profiles, RetryWindows, Campaigns, Ledger and Counters: on demand, encrypted, restorable to
+    a second.
 
     `keep_data` protects them against deletion and lets them outlive the stack.
     """
@@ -46,6 +47,9 @@ class Tables(Construct):
             "user_key",
             sort_key=_attribute("fact_id", _TEXT),
             time_to_live="expires_at",
+        )
+        self.counters = self._table(
+            "Counters", "campaign_shard", sort_key=_attribute("cell", _TEXT)
         )
 
     def _table(

@@ -26,6 +26,7 @@ from functions.core.model import MINUTE, User
 from functions.ledger import handler as ledger
 from functions.store import connection
 from functions.store.campaigns import CampaignItem, LiveCampaigns
+from functions.store.counters import CounterItem
 from functions.store.ledger import FactItem
 from functions.store.profiles import ProfileItem
 from functions.store.retry import Retry
@@ -34,7 +35,7 @@ from functions.sweep.service import Sweeper, Swept
 from functions.track.api import PublicApi
 from functions.track.service import Tracker
 
-_TABLES = (ProfileItem, WindowItem, CampaignItem, FactItem)
+_TABLES = (ProfileItem, WindowItem, CampaignItem, FactItem, CounterItem)
 
 
 class Backend:

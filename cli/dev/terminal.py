@@ -161,12 +161,15 @@ def _change(record: logging.LogRecord) -> list[str] | None:
 
 
 class _Handler(logging.Handler):
-    """What was decided or changed goes to the line of its request; anything else is a line."""
+    """What was decided or changed goes to the line of its request; anything else is a line, unless
+    it only counts."""
 
     def emit(self, record: logging.LogRecord) -> None:
         told = getattr(record, "reasons", None) or _change(record)
         if told is not None:
             _reasons.get([]).extend(told)
+            return
+        if record.getMessage() == "recorded":
             return
         cause = getattr(record, "cause", None)
         text = f"{record.name}: {record.getMessage()}"

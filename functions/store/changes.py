@@ -25,9 +25,6 @@ MAX_BODY = 380_000
 
 MOST_LISTED = 100
 
-MOST_AT_ONCE = 100
-"""What DynamoDB writes in one transaction."""
-
 _SHAPE = msgspec.inspect.type_info(LiveSet)
 
 What = Literal["publish", "draft", "pause", "resume", "rollback", "settings"]
@@ -102,7 +99,7 @@ def _write(record: Record, after: LiveSet, new: Sequence[Version], surplus: code
     """Packaged versions come with the first change alone, and nothing names them before it: they
     may replace what an interrupted one left, and those that are too many go ahead.
     """
-    room = MOST_AT_ONCE - 2  # beside LIVE and the record
+    room = connection.MOST_AT_ONCE - 2  # beside LIVE and the record
     for version in new[:-room]:
         _item(version).save()
     is_first = after.revision == 1

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import ClientError
-from botocore.session import get_session
+from botocore.session import Session, get_session
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.models import Model
 
 from functions.environment import read_environment
 
 ENVIRONMENT = read_environment()
+
+MOST_AT_ONCE = 100
+"""Items that DynamoDB writes in one transaction."""
 
 _CONDITION_FAILED = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
 
@@ -57,12 +60,12 @@ class Connection:
     max_pool_connections = 16
 
 
-def connect(*models: type[Model]) -> None:
+def connect(*models: type[Model]) -> Session:
     """Builds the tables' clients anew: at init, off the first request's time, and after a restore.
 
     A client takes 73 ms (FACTS, section 5), and its pooled connections do not outlive a snapshot.
     A second one takes a third of that where both are of one session, which pynamodb by itself
-    begins anew for every table.
+    begins anew for every table; the session is returned for clients of other services.
     """
     session = get_session()
     for model in models:
@@ -70,6 +73,7 @@ def connect(*models: type[Model]) -> None:
         opened = model._get_connection().connection
         opened._local.session = session
         _ = opened.client
+    return session
 
 
 @contextmanager

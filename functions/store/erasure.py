@@ -7,6 +7,7 @@
                 several, the user's first: the redirects of the others then lead to a tombstone
     facts       go last, by `functions.store.ledger`; what comes late is refused by the marks
 
+What the facts added to the counters stays: sums over many users, which hold nothing of a person.
 The marks say what else goes with a user: a second run finds what the first one left.
 """
 
@@ -17,11 +18,10 @@ from pynamodb.transactions import TransactWrite
 
 from functions.core.model import Profile, User
 from functions.store import codec, connection, ledger
-from functions.store.changes import MOST_AT_ONCE
 from functions.store.ledger import Deletion
 from functions.store.profiles import SCHEMA_VERSION, TOMBSTONE_KEPT, ProfileItem, key_of
 
-_KEYS_AT_ONCE = MOST_AT_ONCE // 2
+_KEYS_AT_ONCE = connection.MOST_AT_ONCE // 2
 """Each takes a tombstone and a mark."""
 
 _NOTHING: tuple[Profile | None, codec.Surplus] = (None, {})

@@ -6,7 +6,7 @@ from hashlib import sha256
 from functions.core.model import User
 
 SHARDS = 16
-"""Over how many partitions of the due index the windows are spread."""
+"""Over how many partitions the due windows are spread, and the counters of a campaign."""
 
 
 def user_key(salt: str, user: User) -> str:
@@ -15,6 +15,6 @@ def user_key(salt: str, user: User) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def due_shard(key: str) -> int:
-    """A user's shard in the due index, from 0 to `SHARDS` - 1."""
+def shard_of(key: str) -> int:
+    """A user's shard, from 0 to `SHARDS` - 1."""
     return sha256(key.encode()).digest()[0] % SHARDS

@@ -1,11 +1,21 @@
-"""Ledger: facts, each exactly once under its user's key and its own id; and who was deleted."""
+"""Ledger: facts, each exactly once under its user's key and its own id; and who was deleted.
 
-from collections.abc import Iterator
+    batches     a stream record's facts, in as few transactions as hold them
+    record      one of these: no fact behind a deletion, each under the condition that it is new,
+                and what they add to the counters; all of it is written, or nothing
+
+A fact that is there was counted, and is never counted again: whoever comes second, be it the same
+record once more, another function, or the SDK with a call that did apply, finds it and writes
+only the others. A deletion takes the user's facts, not the sums: they hold nothing of a person.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from pynamodb.attributes import (
+    BooleanAttribute,
     NumberAttribute,
     TTLAttribute,
     UnicodeAttribute,
@@ -15,8 +25,9 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
+from functions.core.figures import Cell
 from functions.core.model import DAY, Fact
-from functions.store import connection
+from functions.store import connection, counters
 
 _DELETED = "deleted"
 """In place of a fact's id; every fact's own has a colon."""
@@ -28,7 +39,7 @@ _CHECK_FAILED = "ConditionalCheckFailed"
 
 
 class FactItem(Model):
-    """`at`: milliseconds since the epoch. Empty fields are left out.
+    """`at`: milliseconds since the epoch. Empty fields are left out; a cohort lies in three.
 
     Under the id `deleted` lies no fact, but a `Deletion`, in the fields from `until` on;
     `expires_at` (TTL) is long after it.
@@ -45,8 +56,16 @@ class FactItem(Model):
     version = NumberAttribute(null=True)
     attempt = NumberAttribute(null=True)
     arm = UnicodeAttribute(null=True)
+    variant = UnicodeAttribute(null=True)
     platform = UnicodeAttribute(null=True)
     offer_id = UnicodeAttribute(null=True)
+    cohort_at = NumberAttribute(null=True)
+    cohort_version = NumberAttribute(null=True)
+    cohort_platform = UnicodeAttribute(null=True)
+    after = NumberAttribute(null=True)
+    ordinal = NumberAttribute(null=True)
+    first = BooleanAttribute(null=True)
+    unasked = BooleanAttribute(null=True)
     until = NumberAttribute(null=True)
     expires_at = TTLAttribute(null=True)
     keys = UnicodeSetAttribute(null=True)
@@ -78,34 +97,44 @@ class Recorded(StrEnum):
     DELETED = "deleted"
 
 
-def record(user_key: str, fact: Fact) -> Recorded:
-    """Writes the fact unless it is there, or its user was deleted since.
+def batches(told: Iterable[Fact]) -> Iterator[tuple[Fact, ...]]:
+    """The facts in order, as many at once as one transaction holds; an id counts once."""
+    batch: dict[str, Fact] = {}
+    touched: set[Cell] = set()
+    known: set[str] = set()
+    for fact in told:
+        if fact.id in known:
+            continue
+        added = counters.cells(fact)
+        # Beside the check of the mark, each fact is one item, and each cell.
+        if 1 + len(batch) + 1 + len(touched | added) > connection.MOST_AT_ONCE:
+            yield tuple(batch.values())
+            batch, touched = {}, set()
+        batch[fact.id] = fact
+        touched |= added
+        known.add(fact.id)
+    if batch:
+        yield tuple(batch.values())
 
-    One transaction: no fact can slip in behind a deletion. Raises `Conflict` where another
-    transaction is under way on the same items.
+
+def record(user_key: str, batch: Sequence[Fact]) -> tuple[Recorded, ...]:
+    """Writes those that are not there, unless their user was deleted since; what became of each.
+
+    One transaction in the end: no fact can slip in behind a deletion. Raises `Conflict`, with
+    nothing written, where another transaction is under way on the same items.
     """
-    item = FactItem(
-        user_key,
-        fact.id,
-        kind=fact.kind.value,
-        at=fact.at,
-        campaign=fact.campaign or None,
-        version=fact.version if fact.campaign else None,
-        attempt=fact.attempt or None,
-        arm=fact.arm or None,
-        platform=fact.platform or None,
-        offer_id=fact.offer_id or None,
-    )
-    is_new = FactItem.fact_id.does_not_exist()
-    lives = FactItem.until.does_not_exist() | (FactItem.until <= fact.at)
-    shared = FactItem._get_connection().connection
-    try:
-        with connection.translated_errors(), TransactWrite(connection=shared) as transaction:
-            transaction.condition_check(FactItem, user_key, _DELETED, condition=lives)
-            transaction.save(item, condition=is_new)
-    except connection.ConditionFailed as error:
-        return Recorded.DELETED if _is_refused(error) else Recorded.KNOWN
-    return Recorded.NEW
+    settled: dict[str, Recorded] = {}
+    while left := [fact for fact in batch if fact.id not in settled]:
+        try:
+            _write(user_key, left)
+        except connection.ConditionFailed as error:
+            refused = _refused(user_key, left, error)
+            if not refused:
+                raise
+            settled |= refused
+        else:
+            settled |= {fact.id: Recorded.NEW for fact in left}
+    return tuple(settled[fact.id] for fact in batch)
 
 
 def facts(user_key: str, after: str | None = None) -> Iterator[FactItem]:
@@ -156,8 +185,56 @@ def mark(user_key: str, deletion: Deletion) -> FactItem:
     )
 
 
-def _is_refused(error: connection.ConditionFailed) -> bool:
-    """Whether the first of the two conditions failed, the deletion's."""
+def _write(user_key: str, batch: Sequence[Fact]) -> None:
+    earliest = min(fact.at for fact in batch)
+    lives = FactItem.until.does_not_exist() | (FactItem.until <= earliest)
+    is_new = FactItem.fact_id.does_not_exist()
+    shared = FactItem._get_connection().connection
+    with connection.translated_errors(), TransactWrite(connection=shared) as transaction:
+        transaction.condition_check(FactItem, user_key, _DELETED, condition=lives)
+        for fact in batch:
+            transaction.save(_item(user_key, fact), condition=is_new)
+        for counter, additions in counters.updates(user_key, batch):
+            transaction.update(counter, actions=additions)
+
+
+def _refused(
+    user_key: str, batch: Sequence[Fact], error: connection.ConditionFailed
+) -> dict[str, Recorded]:
+    """What the failed conditions say, which come in the order of `_write`: the mark's first."""
     cause = error.__cause__
     reasons = cause.cancellation_reasons if isinstance(cause, TransactWriteError) else []
-    return bool(reasons) and reasons[0] is not None and reasons[0].code == _CHECK_FAILED
+    failed = [reason is not None and reason.code == _CHECK_FAILED for reason in reasons]
+    # The counters behind the facts have no condition.
+    known = {
+        fact.id: Recorded.KNOWN
+        for fact, is_known in zip(batch, failed[1:], strict=False)
+        if is_known
+    }
+    deletion = find_deletion(user_key) if any(failed[:1]) else None
+    ended = () if deletion is None else (each for each in batch if each.at < deletion.until)
+    return known | {fact.id: Recorded.DELETED for fact in ended}
+
+
+def _item(user_key: str, fact: Fact) -> FactItem:
+    cohort = fact.cohort
+    return FactItem(
+        user_key,
+        fact.id,
+        kind=fact.kind.value,
+        at=fact.at,
+        campaign=fact.campaign or None,
+        version=fact.version if fact.campaign else None,
+        attempt=fact.attempt or None,
+        arm=fact.arm or None,
+        variant=fact.variant or None,
+        platform=fact.platform or None,
+        offer_id=fact.offer_id or None,
+        cohort_at=cohort.at if cohort else None,
+        cohort_version=cohort.version if cohort else None,
+        cohort_platform=(cohort.platform or None) if cohort else None,
+        after=fact.after,
+        ordinal=fact.ordinal or None,
+        first=fact.first or None,
+        unasked=fact.unasked or None,
+    )

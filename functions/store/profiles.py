@@ -29,9 +29,6 @@ SCHEMA_VERSION = 1
 TOMBSTONE_KEPT = 30 * DAY
 """How long a deleted user's late events bring nobody back."""
 
-MOST_AT_ONCE = 100
-"""What DynamoDB writes in one transaction."""
-
 MOST_BYTES = 380_000
 """Of a profile with its facts: DynamoDB keeps 400 KB with all other attributes."""
 
@@ -166,7 +163,7 @@ def save(
     moved = list(windows.changes(stored.key, stored.profile, profile))
     for each in joined:
         moved.extend(windows.changes(each.key, each.profile, replace(each.profile, progress={})))
-    if 1 + len(redirects) + len(moved) > MOST_AT_ONCE:
+    if 1 + len(redirects) + len(moved) > connection.MOST_AT_ONCE:
         raise TooMuch
     if len(item.body or b"") + len(item.outbox or b"") > MOST_BYTES:
         raise TooMuch

@@ -21,10 +21,14 @@ class Busy(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """pause(seconds): waits between two rounds; jitter(): a number from 0 to 1."""
+    """pause(seconds): waits between two rounds; jitter(): a number from 0 to 1.
+
+    on_conflict(): hears of every round that was lost; from many threads at once.
+    """
 
     pause: Callable[[float], None]
     jitter: Callable[[], float]
+    on_conflict: Callable[[], None] = lambda: None
 
     def until_written(self, attempt: Callable[[], T]) -> T:
         """Reads, decides and writes again after each `Conflict`; `Busy` after `MAX_ROUNDS`."""
@@ -32,6 +36,7 @@ class Retry:
             try:
                 return attempt()
             except Conflict:
+                self.on_conflict()
                 longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**round_)
                 self.pause(longest * self.jitter())
         raise Busy

@@ -11,9 +11,10 @@ from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
+from functions.core import experiment
 from functions.core.model import Profile, Progress
 from functions.store import connection
-from functions.store.keys import due_shard
+from functions.store.keys import shard_of
 
 PAGE = 100
 
@@ -33,6 +34,7 @@ class WindowItem(Model):
     """`due_at`: whole seconds since the epoch, rounded up. `expires_at` (TTL) is equal to it.
 
     `window` is the id under which its end is counted: campaign, attempt and `due_at`.
+    `version`, `arm` and `variant`: of the ask that it follows, where one is known here.
 
     `TTLAttribute` takes times, not numbers: milliseconds can never be written by mistake.
     """
@@ -46,6 +48,9 @@ class WindowItem(Model):
     due_at = NumberAttribute()
     expires_at = TTLAttribute()
     window = UnicodeAttribute()
+    version = NumberAttribute(null=True)
+    arm = UnicodeAttribute(null=True)
+    variant = UnicodeAttribute(null=True)
     due = DueIndex()
 
 
@@ -57,7 +62,7 @@ def changes(key: str, before: Profile, after: Profile) -> Iterator[tuple[str, Wi
         if (progress.window, progress.retry_at) == (known.window, known.retry_at):
             continue
         if progress.window and progress.retry_at is not None:
-            yield "save", _item(key, campaign, progress.retry_at, progress.spent)
+            yield "save", _item(key, campaign, progress, progress.retry_at)
         elif known.window:
             yield "delete", WindowItem(key, campaign)
 
@@ -104,13 +109,17 @@ def remove_all(key: str) -> int:
     return len(found)
 
 
-def _item(key: str, campaign: str, retry_at: int, attempt: int) -> WindowItem:
+def _item(key: str, campaign: str, progress: Progress, retry_at: int) -> WindowItem:
     due_at = -(-retry_at // 1000)
+    asked = progress.offer
     return WindowItem(
         key,
         campaign,
-        due_shard=due_shard(key),
+        due_shard=shard_of(key),
         due_at=due_at,
         expires_at=datetime.fromtimestamp(due_at, UTC),
-        window=f"{campaign}:{attempt}:{due_at}",
+        window=f"{campaign}:{progress.spent}:{due_at}",
+        version=asked.version if asked else None,
+        arm=experiment.dealt(progress) or None,
+        variant=progress.variant or None,
     )

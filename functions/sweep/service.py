@@ -5,12 +5,14 @@ each window is deleted under the condition that it still is due, and the stream 
 """
 
 from collections.abc import Callable
+from itertools import islice
 
 import msgspec
 
 from functions.store import windows
 from functions.store.connection import Unavailable
 from functions.store.keys import SHARDS
+from functions.store.windows import WindowItem
 
 RESERVE = 10_000
 """Milliseconds that are kept for counting what is left and for answering."""
@@ -34,6 +36,7 @@ class Sweeper:
         self._time_left = time_left
         self._pause = pause
         self._deleted = 0
+        self._oldest: int | None = None
 
     def sweep(self, now: int) -> Swept:
         """Deletes every window that ended by `now`, or as many as the time allows."""
@@ -41,6 +44,13 @@ class Sweeper:
             if not self._clear(shard, now):
                 return self._count_left(shard, now)
         return Swept(deleted=self._deleted, left=0)
+
+    def lag(self, now: int) -> int:
+        """How many seconds ago the oldest window that was met, or is left, was due; 0 without one.
+
+        A lower bound where `left` is one.
+        """
+        return 0 if self._oldest is None else now // 1000 - self._oldest
 
     def _clear(self, shard: int, now: int) -> bool:
         """Whether the shard was finished. A throttled pass backs off and begins the shard anew."""
@@ -55,6 +65,7 @@ class Sweeper:
 
     def _pass(self, shard: int, now: int) -> bool:
         for window in windows.due(shard, now):
+            self._meet(window)
             if self._time_left() <= RESERVE:
                 return False
             self._deleted += windows.remove_due(window, now)
@@ -73,6 +84,12 @@ class Sweeper:
         if self._time_left() <= _LAST_CALL:
             return None
         try:
+            for oldest in islice(windows.due(shard, now), 1):
+                self._meet(oldest)
             return windows.count_due(shard, now)
         except Unavailable:
             return None
+
+    def _meet(self, window: WindowItem) -> None:
+        due_at = int(window.due_at)
+        self._oldest = due_at if self._oldest is None else min(due_at, self._oldest)

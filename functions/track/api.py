@@ -15,8 +15,11 @@ from functions.clock import Clock
 from functions.core.model import Message, User
 from functions.core.reason import Reason
 from functions.core.verdict import Decision
+from functions.metrics import Metric, emf, of_decision
 from functions.store.campaigns import Live, LiveCampaigns
+from functions.store.connection import Unavailable
 from functions.store.keys import user_key
+from functions.store.retry import Busy
 from functions.track.routes import ROUTES
 from functions.track.service import Folded, Tracker
 from functions.wire import answers, messages
@@ -54,7 +57,8 @@ Answer = Callable[[], Body | Public]
 
 
 class PublicApi:
-    """The routes of the app's side. `salt` hashes the user ids in the log.
+    """The routes of the app's side. `salt` hashes the user ids in the log; `stage` is a dimension
+    of the metrics in it.
 
     A route with a parameter goes by what API Gateway matched and decoded: Powertools knows only
     some of the characters that a write key may have.
@@ -71,6 +75,7 @@ class PublicApi:
         clock: Clock,
         logger: Logger,
         salt: str,
+        stage: str = "dev",
         resolver: APIGatewayHttpResolver | None = None,
     ) -> None:
         self._tracker = tracker
@@ -78,10 +83,12 @@ class PublicApi:
         self._clock = clock
         self._logger = logger
         self._salt = salt
+        self._stage = stage
         self._resolver = resolver or APIGatewayHttpResolver()
         self._event: Mapping[str, Any] = {}
         for method, path in ROUTES:
-            self._resolver.route(path, method)(answering(self._answers()[path], logger))
+            answer = answering(self._answers()[path], logger, self._measured_fault)
+            self._resolver.route(path, method)(answer)
         self._resolver.not_found(no_such_route)
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -112,7 +119,7 @@ class PublicApi:
         folded = self._tracker.track([message], live.campaigns, now)
         [decision] = folded.decisions
         _raise_refusal(decision)
-        self._log([message], folded)
+        self._log([message], folded, now)
         return answers.MessageAnswer(
             message_id=message.id, actions=write_actions(folded.actions, now)
         )
@@ -129,7 +136,7 @@ class PublicApi:
         rows = [_read_item(item, shared, now, index) for index, item in enumerate(items)]
         read = [row for row in rows if isinstance(row, Message)]
         folded = self._tracker.track(read, live.campaigns, now)
-        self._log(read, folded)
+        self._log(read, folded, now)
         decisions = iter(folded.decisions)
         results = tuple(
             _result(row, next(decisions), index) if isinstance(row, Message) else row
@@ -174,13 +181,15 @@ class PublicApi:
     def _live_at(self, now: int) -> Live:
         live = self._live.at(now)
         if live.problem:
-            self._logger.error("campaigns_not_refreshed", extra={"cause": live.problem})
+            measured = emf(self._stage, now, {Metric.CAMPAIGNS_NOT_REFRESHED: 1})
+            extra = {"cause": live.problem, **measured}
+            self._logger.error("campaigns_not_refreshed", extra=extra)
         return live
 
     def _headers(self) -> dict[str, str]:
         return {name.lower(): value for name, value in self._event["headers"].items()}
 
-    def _log(self, read: list[Message], folded: Folded) -> None:
+    def _log(self, read: list[Message], folded: Folded, now: int) -> None:
         """One line a message that mattered, none for an ignored one; ids hashed, no values."""
         for message, decision in zip(read, folded.decisions, strict=True):
             if decision is None or decision.reason in _QUIET:
@@ -191,8 +200,29 @@ class PublicApi:
                     "user_key": self._hashed(message.user),
                     "campaigns": [verdict.campaign for verdict in decision.reasons],
                     "reasons": [verdict.reason.word for verdict in decision.reasons],
+                    **self._measured(decision, now),
                 },
             )
+
+    def _measured(self, decision: Decision, now: int) -> dict[str, Any]:
+        """The reason that decided; the lost rounds of a call go with the first line after them."""
+        reason = decision.reason
+        campaign = next(each.campaign for each in decision.reasons if each.reason is reason)
+        return emf(
+            self._stage,
+            now,
+            {Metric.DECIDED: 1, **self._conflicts()},
+            campaign=campaign,
+            of_campaign={of_decision(reason): 1},
+        )
+
+    def _measured_fault(self, error: Unavailable) -> dict[str, Any]:
+        kind = Metric.BUSY if isinstance(error, Busy) else Metric.UNAVAILABLE
+        return emf(self._stage, self._clock(), {kind: 1, **self._conflicts()})
+
+    def _conflicts(self) -> dict[str, int]:
+        conflicts = self._tracker.take_conflicts()
+        return {Metric.CONFLICTS: conflicts} if conflicts else {}
 
     def _hashed(self, user: User) -> str:
         return user_key(self._salt, user)

@@ -22,7 +22,7 @@ from functions.track.service import Tracker
 PACKAGED = Path(__file__).parents[1] / "campaigns.json"
 
 _environment = read_environment()
-_logger = Logger(service="track", serialize_stacktrace=False)
+_logger = Logger(service="track", serialize_stacktrace=False, use_rfc3339=True)
 _live = LiveCampaigns(
     msgspec.json.decode(PACKAGED.read_bytes(), type=Package), _environment.write_key_hashes
 )
@@ -32,6 +32,7 @@ _api = PublicApi(
     clock=wall_clock,
     logger=_logger,
     salt=_environment.salt,
+    stage=_environment.stage,
 )
 
 

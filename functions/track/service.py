@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from functions.core import decision, standing
 from functions.core.compiled import Campaigns
@@ -39,7 +40,8 @@ class Tracker:
         jitter: Callable[[], float],
         seconds: Callable[[], float],
     ) -> None:
-        self._retry = Retry(pause, jitter)
+        self._conflicts: list[None] = []
+        self._retry = Retry(pause, jitter, partial(self._conflicts.append, None))
         self._seconds = seconds
 
     def track(self, messages: Sequence[Message], campaigns: Campaigns, now: int) -> Folded:
@@ -72,6 +74,13 @@ class Tracker:
         if failed:
             raise failed[0]
         return Folded(tuple(decisions), _told(folds, now))
+
+    def take_conflicts(self) -> int:
+        """How often somebody else was faster, since this was last asked."""
+        count = len(self._conflicts)
+        # Threads that outlived their deadline may add to it meanwhile.
+        del self._conflicts[:count]
+        return count
 
     def actions(self, asker: Message, campaigns: Campaigns, now: int) -> tuple[Action, ...]:
         """The open offers of a user and device."""

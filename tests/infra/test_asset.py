@@ -74,18 +74,23 @@ def skip_without_index(error: asset.BuildError) -> None:
 
 def loaded_by(handler: str, folder: Path) -> set[str]:
     """The modules that a cold start of the handler loads."""
+    code = f"import sys, {handler}; print(*sys.modules)"
+    return set(run_in(folder, code, ENVIRONMENT).split())
+
+
+def run_in(folder: Path, code: str, environment: dict[str, str]) -> str:
+    """What Python prints that has nothing but the folder's modules."""
     python = asset.find_python(PYTHON)
     assert python is not None
-    code = f"import sys, {handler}; print(*sys.modules)"
     ran = subprocess.run(  # noqa: S603 (our own asset)
         [python, "-S", "-c", code],
-        env=ENVIRONMENT,
+        env=environment,
         cwd=folder,
         check=True,
         capture_output=True,
         text=True,
     )
-    return set(ran.stdout.split())
+    return ran.stdout
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -148,15 +153,24 @@ def test_functions_come_with_the_campaigns_and_the_document_and_nothing_else(bui
     assert json.loads(campaigns)
 
 
-def test_botocore_knows_dynamodb_alone(built: Path) -> None:
+def test_botocore_knows_the_tables_and_the_bus_alone(built: Path) -> None:
     data = built / "botocore" / "data"
-    assert {path.name for path in data.iterdir() if path.is_dir()} == {"dynamodb"}
+    assert {path.name for path in data.iterdir() if path.is_dir()} == {"dynamodb", "events"}
     assert {path.name for path in data.iterdir() if path.is_file()} == {
         "_retry.json",
         "endpoints.json",
         "partitions.json",
         "sdk-default-configuration.json",
     }
+
+
+def test_the_clients_of_the_tables_and_the_bus_find_their_models(built: Path) -> None:
+    code = (
+        "from functions.ledger import handler; "
+        "print(handler._publish.__self__.client.meta.service_model.service_name)"
+    )
+    ran = run_in(built, code, {**ENVIRONMENT, "SOFTASK_EVENT_BUS": "softask-dev"})
+    assert ran.split() == ["events"]
 
 
 def test_compiled_for_the_python_it_runs_on_or_not_at_all(built: Path) -> None:

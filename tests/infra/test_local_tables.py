@@ -12,6 +12,7 @@ TABLES = {
     "SOFTASK_WINDOWS_TABLE": "Tables/RetryWindows",
     "SOFTASK_CAMPAIGNS_TABLE": "Tables/Campaigns",
     "SOFTASK_LEDGER_TABLE": "Tables/Ledger",
+    "SOFTASK_COUNTERS_TABLE": "Tables/Counters",
 }
 
 

@@ -28,7 +28,13 @@ ROUTE = "AWS::ApiGatewayV2::Route"
 LOG_GROUP = "AWS::Logs::LogGroup"
 
 FUNCTIONS = ("Track", "Admin", "Sweep", "Ledger")
-TABLES = ("Tables/Profiles", "Tables/RetryWindows", "Tables/Campaigns", "Tables/Ledger")
+TABLES = (
+    "Tables/Profiles",
+    "Tables/RetryWindows",
+    "Tables/Campaigns",
+    "Tables/Ledger",
+    "Tables/Counters",
+)
 STREAMS = ("Ledger/Profiles", "Ledger/RetryWindows")
 TIMEOUTS = [("Track", 29), ("Admin", 29), ("Sweep", 300), ("Ledger", 60)]
 
@@ -45,9 +51,17 @@ PROFILE_VARIABLES = {
 }
 OWN_VARIABLES = {
     "Track": PROFILE_VARIABLES,
-    "Admin": {**PROFILE_VARIABLES, "SOFTASK_LEDGER_TABLE": "Tables/Ledger"},
+    "Admin": {
+        **PROFILE_VARIABLES,
+        "SOFTASK_LEDGER_TABLE": "Tables/Ledger",
+        "SOFTASK_COUNTERS_TABLE": "Tables/Counters",
+    },
     "Sweep": {"SOFTASK_WINDOWS_TABLE": "Tables/RetryWindows"},
-    "Ledger": {"SOFTASK_LEDGER_TABLE": "Tables/Ledger"},
+    "Ledger": {
+        "SOFTASK_LEDGER_TABLE": "Tables/Ledger",
+        "SOFTASK_COUNTERS_TABLE": "Tables/Counters",
+        "SOFTASK_EVENT_BUS": "Events/Bus",
+    },
 }
 
 
@@ -90,6 +104,7 @@ class TestPermissions:
             ("dynamodb:PutItem", "Tables/Ledger.Arn"),
             ("dynamodb:Query", "Tables/Ledger.Arn"),
             ("dynamodb:BatchWriteItem", "Tables/Ledger.Arn"),
+            ("dynamodb:Query", "Tables/Counters.Arn"),
             ("dynamodb:GetItem", "Tables/Campaigns.Arn"),
             ("dynamodb:PutItem", "Tables/Campaigns.Arn"),
             ("dynamodb:Query", "Tables/Campaigns.Arn"),
@@ -110,6 +125,8 @@ class TestPermissions:
             ("dynamodb:GetItem", "Tables/Ledger.Arn"),
             ("dynamodb:Query", "Tables/Ledger.Arn"),
             ("dynamodb:BatchWriteItem", "Tables/Ledger.Arn"),
+            ("dynamodb:UpdateItem", "Tables/Counters.Arn"),
+            ("events:PutEvents", "Events/Bus.Arn"),
             ("s3:PutObject", "Ledger/FailedRecords.Arn/*"),
             ("s3:ListBucket", "Ledger/FailedRecords.Arn"),
             *((f"dynamodb:{action}", stream) for action in read for stream in streams),
@@ -159,6 +176,10 @@ class TestTables:
         assert table_keys(stack, "Tables/Ledger") == {
             "user_key": ("HASH", "S"),
             "fact_id": ("RANGE", "S"),
+        }
+        assert table_keys(stack, "Tables/Counters") == {
+            "campaign_shard": ("HASH", "S"),
+            "cell": ("RANGE", "S"),
         }
         (index,) = stack.get(TABLE, "Tables/RetryWindows")["GlobalSecondaryIndexes"]
         assert index == {
@@ -502,10 +523,14 @@ class TestStack:
     def test_outputs_where_the_api_and_the_tables_are(self, stack: Stack) -> None:
         assert set(stack.outputs) == {
             "ApiUrl",
+            "EventBus",
             "ProfilesTable",
             "RetryWindowsTable",
             "CampaignsTable",
             "LedgerTable",
+            "CountersTable",
+            "LedgerFunction",
+            "FailedRecords",
         }
 
     def test_another_cdk_app_can_hold_the_construct(self) -> None:

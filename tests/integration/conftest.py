@@ -37,6 +37,7 @@ from functions.core.campaign import Package
 from functions.core.model import Profile, User
 from functions.store import profiles
 from functions.store.campaigns import CampaignItem, LiveCampaigns
+from functions.store.counters import CounterItem
 from functions.store.ledger import FactItem
 from functions.store.profiles import ProfileItem
 from functions.store.retry import Retry
@@ -64,12 +65,14 @@ class Database:
         self.after: Callable[[str], None] = lambda _: None
         self._refusals: dict[str, list[bytes]] = {}
 
-    def refuse(self, operation: str, code: str, reasons: list[str] | None = None) -> None:
-        """The engine answers the operation, and the SDK's retries of it, with an error."""
+    def refuse(
+        self, operation: str, code: str, reasons: list[str] | None = None, times: int = SDK_ATTEMPTS
+    ) -> None:
+        """The engine answers the operation with an error; by default, as often as the SDK asks."""
         body: Json = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"}
         if reasons:
             body["CancellationReasons"] = [{"Code": reason} for reason in reasons]
-        self._refusals[operation] = [json.dumps(body).encode()] * SDK_ATTEMPTS
+        self._refusals[operation] = [json.dumps(body).encode()] * times
 
     def observe(self, request: Any, send: Callable[[], Any]) -> Any:
         """One request and its answer, with what the test wants around them."""
@@ -117,7 +120,7 @@ def database(engine: str | None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Da
     """Empty tables, and a look at every call to them."""
     seen = Database()
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None))
-    for model in (ProfileItem, WindowItem, CampaignItem, FactItem):
+    for model in (ProfileItem, WindowItem, CampaignItem, FactItem, CounterItem):
         monkeypatch.setattr(model, "_connection", None)
     with _in_memory(seen, monkeypatch) if engine is None else _local(engine, seen, monkeypatch):
         create_tables(boto3.client("dynamodb"))

@@ -223,6 +223,8 @@ def operate(all_: Deployment) -> None:
     call("POST", f"{one}/explain", question)
     call("POST", f"{one}/explain", {**question, CANARY: CANARY})
     call("POST", f"{one}/test", {"userId": USER, "skipWaits": True})
+    call("GET", f"{one}/report")
+    call("GET", f"{one}/report", query={"platform": CANARY})
     call("GET", f"{users}/decisions")
     call("GET", f"{users}/decisions", query={"kind": CANARY})
     rows = [{"userId": USER, "declinedAt": "2026-01-01"}, {"userId": USER, CANARY: CANARY}]

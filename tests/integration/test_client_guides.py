@@ -41,7 +41,8 @@ END = "\x1e"
 
 WORDS = (
     *("Shown", "Approved", "Declined", "Dismissed", "Suppressed", "PushPermissionChanged"),
-    *("open_deeplink", "withdraw", "open_settings", "onApprove", "decline"),
+    *("open_deeplink", "request_os_permission", "withdraw", "open_settings"),
+    *("onApprove", "decline"),
     *("showAfterSeconds", "expiresInSeconds", "lastAskedAt", "lastDeclinedAt", "inForeground"),
     *("408, 410, 429, 460", "v1/batch", "v1/actions"),
 )

@@ -84,6 +84,7 @@ NUMBERS = {
     *("promptsUsed", "notificationTypes", "targetSdk", "apiLevel"),
     *("count", "inSession", "granted", "attempts", "forgiven", "outcomeOf", "since"),
     *("serial", "attempt", "version", "showAfter"),
+    *("prompts", "goals", "exposedVersion"),
 }
 """What is stored as a number and is no time."""
 

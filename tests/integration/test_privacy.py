@@ -520,7 +520,7 @@ def test_row_39_a_fact_is_refused_by_its_date_however_late_the_mark_expires(
 ) -> None:
     delete(admin)
     fact = Fact(id="of_1:shown", kind=FactKind.SHOWN, at=at)
-    assert ledger.record(known(), fact) is recorded
+    assert ledger.record(known(), [fact]) == (recorded,)
     assert facts() == (["shown"] if recorded is Recorded.NEW else [])
 
 
@@ -528,13 +528,13 @@ def test_row_39_a_fact_that_is_known_already_is_told_apart_from_a_refused_one(
     admin: Admin, database: Database
 ) -> None:
     fact = Fact(id="of_1:shown", kind=FactKind.SHOWN, at=START)
-    assert ledger.record(known(), fact) is Recorded.NEW
-    assert ledger.record(known(), fact) is Recorded.KNOWN
+    assert ledger.record(known(), [fact]) == (Recorded.NEW,)
+    assert ledger.record(known(), [fact]) == (Recorded.KNOWN,)
     kill_after(database, "TransactWriteItems")
     with pytest.raises(Killed):
         delete(admin)
     undisturbed(database)
-    assert ledger.record(known(), fact) is Recorded.DELETED
+    assert ledger.record(known(), [fact]) == (Recorded.DELETED,)
     assert ledger.forget(known()) == 1
     assert ledger.forget(known()) == 0
     assert ledger.forget(known("nobody")) == 0

@@ -1,0 +1,124 @@
+"""`softask ledger`: what the ledger could not take, and taking it again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.commands.target import Yes, fail
+
+if TYPE_CHECKING:
+    from cli.replay import Kept, Replay
+
+app = typer.Typer(
+    help="""Replay the stream records that the ledger could not take.
+
+    Example: softask ledger replay --bucket B --function F
+    """,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Bucket = Annotated[
+    str, typer.Option("--bucket", metavar="NAME", help="The stack's output FailedRecords.")
+]
+Function = Annotated[
+    str, typer.Option("--function", metavar="NAME", help="The stack's output LedgerFunction.")
+]
+Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="An AWS profile.")]
+Region = Annotated[
+    str | None,
+    typer.Option(
+        "--region", metavar="NAME", help="The AWS region, if the profile does not say it."
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="List what is kept, and do nothing.")]
+
+
+@app.command()
+def replay(
+    bucket: Bucket,
+    function: Function,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Feed the records that kept failing to the ledger again, oldest first.
+
+    What it takes is deleted from the bucket; the rest stays there for 30 days from its failure.
+    Facts that are known already are not counted twice, and events may come again. So it is safe
+    to break off, and to run again. Exits with 1 if anything is left.
+
+    Example: softask ledger replay --bucket B --function F --dry-run
+    """
+    with _opened(bucket, function, profile, region) as failures:
+        found = failures.kept()
+        if not found:
+            typer.echo("Nothing is kept there: the ledger took every record.")
+        elif dry_run:
+            _list(found)
+        else:
+            _check_consent(len(found), function, yes)
+            _take(failures, found)
+
+
+@contextmanager
+def _opened(
+    bucket: str, function: str, profile: str | None, region: str | None
+) -> Iterator["Replay"]:
+    """What AWS refuses within the block ends the command."""
+    import boto3  # noqa: PLC0415 - slow to import
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    from cli.replay import Replay  # noqa: PLC0415
+
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        yield Replay(bucket, function, session)
+    except (BotoCoreError, ClientError) as error:
+        fail(f"AWS: {error}")
+
+
+def _list(found: list["Kept"]) -> None:
+    from cli import render  # noqa: PLC0415 - rich
+
+    rows = [(f"{each.at:%Y-%m-%d %H:%M} UTC", f"{each.size:,}", each.key) for each in found]
+    render.put(render.table(("kept since", "bytes", "object"), rows))
+
+
+def _check_consent(count: int, function: str, yes: bool) -> None:
+    from cli.commands import publishing  # noqa: PLC0415 - httpx, botocore
+
+    if yes:
+        return
+    if not publishing.is_terminal():
+        fail("There is nobody to ask here: say --yes.", 2)
+    if not typer.confirm(f"Feed {_objects(count)} to {function}?"):
+        fail("Nothing was replayed.")
+
+
+def _take(failures: "Replay", found: list["Kept"]) -> None:
+    """Says of each what became of it, and at the end, or where it breaks off, of all."""
+    from cli.render import printable  # noqa: PLC0415 - rich
+    from cli.replay import Left  # noqa: PLC0415
+
+    taken = records = 0
+    try:
+        for each in found:
+            try:
+                records += failures.take(each)
+            except Left as why:
+                typer.echo(f"left: {printable(each.key)}: {printable(why)}.", err=True)
+            else:
+                taken += 1
+    finally:
+        left = len(found) - taken
+        typer.echo(f"Replayed {_objects(taken)} with {records:,} records; {left:,} left.")
+    if left:
+        raise typer.Exit(1)
+
+
+def _objects(count: int) -> str:
+    return "1 object" if count == 1 else f"{count:,} objects"
