@@ -22,6 +22,7 @@ GUIDE = ROOT / "docs" / "clients" / "typescript.md"
 CAMPAIGNS = (
     ROOT / "campaigns" / "push-softask.yaml",
     ROOT / "campaigns" / "examples" / "session-time.yaml",
+    ROOT / "tests" / "clients" / "direct-prompt.yaml",
 )
 EXAMPLE = re.compile(r"^```ts\n// (?P<file>\S+\.ts)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
 

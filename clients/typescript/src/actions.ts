@@ -1,13 +1,9 @@
 import { isObject, numberOf, textOf, type JsonObject } from "./json.js";
-import type { Content, Offer, Route } from "./types.js";
+import type { Content, Granted, Offer, Route } from "./types.js";
 
 /** The OS prompt itself, without a popup before it. */
-export interface DirectPrompt {
+export interface DirectPrompt extends Granted {
   type: "request_os_permission";
-  campaign: string;
-  offerId: string;
-  showAfterSeconds: number;
-  expiresInSeconds: number;
 }
 
 export interface Withdraw {
@@ -53,23 +49,32 @@ function readAction(action: JsonObject): Action | undefined {
 }
 
 function readOffer(action: JsonObject, offerId: string): Offer | undefined {
-  const campaign = textOf(action["campaign"]);
+  const granted = readGranted(action, offerId);
   const deeplink = textOf(action["deeplink"]);
-  const expiresInSeconds = numberOf(action["expiresInSeconds"]);
   const content = readContent(action["content"]);
-  if (campaign === undefined || deeplink === undefined) return undefined;
-  if (expiresInSeconds === undefined || content === undefined) return undefined;
+  if (granted === undefined || deeplink === undefined || content === undefined) return undefined;
+  const onApprove = readRoute(action["onApprove"]);
+  return { type: "open_deeplink", ...granted, deeplink, content, onApprove };
+}
+
+function readDirectPrompt(action: JsonObject, offerId: string): DirectPrompt | undefined {
+  const granted = readGranted(action, offerId);
+  return granted && { type: "request_os_permission", ...granted };
+}
+
+function readGranted(action: JsonObject, offerId: string): Granted | undefined {
+  const campaign = textOf(action["campaign"]);
+  const variant = textOf(action["variant"]);
+  const expiresInSeconds = numberOf(action["expiresInSeconds"]);
+  if (campaign === undefined || expiresInSeconds === undefined) return undefined;
   return {
-    type: "open_deeplink",
     campaign,
     campaignVersion: numberOf(action["campaignVersion"]) ?? 0,
     offerId,
     attempt: numberOf(action["attempt"]) ?? 1,
     arm: textOf(action["arm"]) ?? "",
+    ...(variant === undefined ? {} : { variant }),
     userId: textOf(action["userId"]) ?? "",
-    deeplink,
-    content,
-    onApprove: readRoute(action["onApprove"]),
     showAfterSeconds: numberOf(action["showAfterSeconds"]) ?? 0,
     expiresAt: textOf(action["expiresAt"]) ?? "",
     expiresInSeconds,
@@ -91,18 +96,5 @@ function readContent(value: unknown): Content | undefined {
     approve,
     ...(decline === undefined ? {} : { decline }),
     ...(isObject(extras) ? { extras } : {}),
-  };
-}
-
-function readDirectPrompt(action: JsonObject, offerId: string): DirectPrompt | undefined {
-  const campaign = textOf(action["campaign"]);
-  const expiresInSeconds = numberOf(action["expiresInSeconds"]);
-  if (campaign === undefined || expiresInSeconds === undefined) return undefined;
-  return {
-    type: "request_os_permission",
-    campaign,
-    offerId,
-    showAfterSeconds: numberOf(action["showAfterSeconds"]) ?? 0,
-    expiresInSeconds,
   };
 }

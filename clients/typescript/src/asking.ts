@@ -1,7 +1,7 @@
-import type { Ask } from "./actions.js";
+import type { Ask, DirectPrompt } from "./actions.js";
 import { keyOf, type Identity, type Install } from "./install.js";
 import type { Cancel, Clock } from "./platform.js";
-import type { Answer, Outcome, Popup, Problem, Route } from "./types.js";
+import type { Answer, Offer, Outcome, Popup, Problem, Route } from "./types.js";
 
 /** What became of asking goes this way. */
 export interface Reporter {
@@ -11,6 +11,10 @@ export interface Reporter {
   report(outcome: Outcome, ask: Ask, whose: Identity): Promise<boolean>;
   /** The user said yes: what the device allows, and what the permission is then. */
   follow(route: Route): Promise<void>;
+  /** Whether the OS prompt is still to be had; where it is not, it was given back by then. */
+  canPrompt(): Promise<boolean>;
+  /** Calls the OS prompt, and tells what came of it. */
+  prompt(ask: DirectPrompt, whose: Identity): Promise<void>;
   problem(problem: Problem): void;
 }
 
@@ -35,6 +39,8 @@ interface Pending {
  *
  *     take ──wait in the foreground──► still stands? ──► stored as shown ──► open ──► answer
  *       └── withdrawn, expired, logged out, no answer: forgotten, nothing is spent
+ *
+ * A direct prompt goes the same way, with the OS prompt in the popup's place.
  */
 export class Asking {
   private pending: Pending | undefined;
@@ -73,6 +79,17 @@ export class Asking {
     this.pause();
     if (this.pending) this.pending = { ...this.pending, whose };
     this.resume();
+  }
+
+  /**
+   * The direct prompt that waits: the OS would not show it. It is given back before the server
+   * hears of the permission, which it would take for what the prompt was answered.
+   */
+  async giveBack(): Promise<void> {
+    const { pending } = this;
+    if (pending?.ask.type !== "request_os_permission") return;
+    this.forget();
+    await this.reporter.report("suppressed", pending.ask, pending.whose);
   }
 
   /** Drops what waits; what is open is left alone. */
@@ -117,6 +134,7 @@ export class Asking {
   private async due(pending: Pending): Promise<void> {
     pending.wait = 0;
     const { ask, whose } = pending;
+    if (ask.type === "request_os_permission" && !(await this.reporter.canPrompt())) return;
     const stands = !pending.isDelayed || (await this.reporter.stands(ask, whose));
     const isBlocked = stands && (this.isOpen || (await this.isBlocked()));
     // Anything may have happened meanwhile; from here on nothing can.
@@ -130,27 +148,27 @@ export class Asking {
   private async present({ ask, whose }: Pending): Promise<void> {
     this.isOpen = true;
     try {
-      // In this order: a crash between the two spends nothing, and shows nothing later.
+      // Before all else: a crash right after it spends nothing, and shows nothing later.
       if (!(await this.install.shown(ask.offerId))) return;
-      if (!(await this.reporter.report("shown", ask, whose))) return;
-      const answer = await this.answerTo(ask);
-      if (answer === undefined) return;
-      await this.reporter.report(answer, ask, whose);
-      const route = ask.type === "open_deeplink" ? ask.onApprove : null;
-      if (answer === "approved" && route !== null) await this.reporter.follow(route);
+      if (ask.type === "open_deeplink") await this.openPopup(ask, whose);
+      else await this.reporter.prompt(ask, whose);
     } finally {
       this.isOpen = false;
     }
   }
 
-  /** The direct prompt's Shown is the OS prompt itself: it has no answer of its own. */
-  private async answerTo(ask: Ask): Promise<Answer | undefined> {
-    if (ask.type === "request_os_permission") {
-      await this.reporter.follow("os_prompt");
-      return undefined;
-    }
+  private async openPopup(offer: Offer, whose: Identity): Promise<void> {
+    if (!(await this.reporter.report("shown", offer, whose))) return;
+    const answer = await this.answerTo(offer);
+    if (answer === undefined) return;
+    await this.reporter.report(answer, offer, whose);
+    const { onApprove } = offer;
+    if (answer === "approved" && onApprove !== null) await this.reporter.follow(onApprove);
+  }
+
+  private async answerTo(offer: Offer): Promise<Answer | undefined> {
     try {
-      return await this.popup.open(ask);
+      return await this.popup.open(offer);
     } catch (cause) {
       this.failed("popup.open", cause);
       return undefined;

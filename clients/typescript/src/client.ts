@@ -1,4 +1,4 @@
-import { readActions, readRoute, type Action, type Ask } from "./actions.js";
+import { readActions, readRoute, type Action, type Ask, type DirectPrompt } from "./actions.js";
 import { Asking, type Moment } from "./asking.js";
 import { canonical, Install, keyOf, type Identity } from "./install.js";
 import {
@@ -13,6 +13,7 @@ import { Guidance } from "./guidance.js";
 import { Permission } from "./permission.js";
 import { thePlatform, within, type Platform } from "./platform.js";
 import { Queue } from "./queue.js";
+import { isAnswered } from "./route.js";
 import type { Ids, Options, Outcome, Problem, Route, Settings } from "./types.js";
 import { Wire, type Refusal, type Reply } from "./wire.js";
 
@@ -69,6 +70,8 @@ export class Softask {
       stands: (ask, whose) => this.stands(ask, whose),
       report: (outcome, ask, whose) => this.report(outcome, ask, whose),
       follow: (route) => this.walk(route),
+      canPrompt: () => this.canPrompt(),
+      prompt: (ask, whose) => this.prompt(ask, whose),
       problem,
     });
     this.isReady = this.start();
@@ -198,7 +201,9 @@ export class Softask {
   private take(actions: Action[], whose: Identity, since: Moment): void {
     this.withdraw(actions);
     for (const action of actions) {
-      if (action.type !== "withdraw") this.asking.take(action, whose, since);
+      if (action.type === "withdraw") continue;
+      if (action.type === "request_os_permission" && !this.permission.hasPrompt()) continue;
+      this.asking.take(action, whose, since);
     }
   }
 
@@ -220,7 +225,9 @@ export class Softask {
     if (isForPush) this.remember(outcome);
     const event = this.options.outcomes?.[ask.campaign]?.[outcome] ?? OUTCOMES[outcome];
     const properties = { offerId: ask.offerId };
-    const message = this.messages.track(whose, event, properties, this.permission.last);
+    // With a snapshot, what is given back would count as answered by it.
+    const push = outcome === "suppressed" ? undefined : this.permission.last;
+    const message = this.messages.track(whose, event, properties, push);
     const isStored = await this.queue.add(message);
     if (outcome === "shown" && !isStored) await this.queue.remove(message);
     else void this.queue.flush();
@@ -243,13 +250,39 @@ export class Softask {
   private async walk(route: Route): Promise<void> {
     await this.permission.follow(route);
     await this.permission.read();
-    await this.tellPermission();
+    await this.tellPermission(this.install.identity);
+  }
+
+  private async canPrompt(): Promise<boolean> {
+    await this.permission.read();
+    if (this.permission.canPrompt) return true;
+    await this.tellChange();
+    return false;
+  }
+
+  /**
+   * What the OS was answered is the outcome, and says that it was asked. A prompt that was closed
+   * without an answer leaves nothing to tell it by but a Shown.
+   */
+  private async prompt(ask: DirectPrompt, whose: Identity): Promise<void> {
+    const isCalled = await this.permission.follow("os_prompt");
+    const push = await this.permission.read();
+    if (!isCalled) await this.report("suppressed", ask, whose);
+    else if (!isAnswered(push)) await this.report("shown", ask, whose);
+    await this.tellPermission(whose);
+    if (!this.isTold()) await this.tellPermission(this.install.identity);
+  }
+
+  private async reconcile(): Promise<void> {
+    await this.permission.read();
+    await this.tellChange();
   }
 
   /** Tells what the server does not know yet, nor is about to. */
-  private async reconcile(): Promise<void> {
-    const push = await this.permission.read();
-    if (push.status !== undefined && !this.isTold()) await this.tellPermission();
+  private async tellChange(): Promise<void> {
+    if (!this.permission.canPrompt) await this.asking.giveBack();
+    const isKnown = this.permission.last.status !== undefined;
+    if (isKnown && !this.isTold()) await this.tellPermission(this.install.identity);
   }
 
   private isTold(): boolean {
@@ -261,9 +294,8 @@ export class Softask {
     return canonical(waiting.context.push ?? {}) === canonical(this.permission.last);
   }
 
-  private tellPermission(): Promise<void> {
-    const { identity } = this.install;
-    return this.keep(this.messages.track(identity, PERMISSION_CHANGED, {}, this.permission.last));
+  private tellPermission(whose: Identity): Promise<void> {
+    return this.keep(this.messages.track(whose, PERMISSION_CHANGED, {}, this.permission.last));
   }
 
   // --- sending ---

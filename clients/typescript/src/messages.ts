@@ -41,7 +41,7 @@ export class Messages {
     whose: Identity,
     event: string,
     properties: Record<string, unknown>,
-    push: SentSnapshot,
+    push?: SentSnapshot,
   ): Message {
     const context = this.context(push);
     return { type: "track", ...this.head(), ...whose, event, properties, context };

@@ -6,6 +6,7 @@ import type { AppContext, Native, Problem, PushSnapshot, Route, SentSnapshot } f
 /** The push permission of this device: what it is, and what "Yes" makes of it. */
 export class Permission {
   private known: PushSnapshot = {};
+  private isLackTold = false;
   private readonly native: Native;
   private readonly install: Install;
   private readonly clock: Clock;
@@ -31,28 +32,48 @@ export class Permission {
     return { ...this.known, ...this.install.floors };
   }
 
+  /** Whether the OS prompt was still to be had when the snapshot was read last. */
+  get canPrompt(): boolean {
+    return nextStep(this.last, "os_prompt", this.os()) === "os_prompt";
+  }
+
+  /** Whether the app can call the OS prompt. One in plain JavaScript may not, and is told once. */
+  hasPrompt(): boolean {
+    if (typeof this.native.prompt === "function") return true;
+    const message = "native.prompt is missing: the OS prompt cannot be called.";
+    if (!this.isLackTold) this.report({ code: "app_failed", message });
+    this.isLackTold = true;
+    return false;
+  }
+
   /** The snapshot now; without a status where it cannot be read. */
   async read(): Promise<SentSnapshot> {
     this.known = (await this.attempt("read", () => this.native.read())) ?? {};
     return this.last;
   }
 
-  /** Reads the status anew and does what it allows. */
-  async follow(route: Route): Promise<void> {
+  /** Reads the status anew and does what it allows; whether the OS prompt was called. */
+  async follow(route: Route): Promise<boolean> {
     const push: PushSnapshot = await this.read();
     switch (nextStep(push, route, this.os())) {
       case "os_prompt":
-        await this.install.asked(this.clock.now());
-        await this.attempt("prompt", () => this.native.prompt());
-        return;
+        return this.prompt();
       case "open_settings":
         await this.attempt("openSettings", () => this.native.openSettings());
-        return;
+        return false;
       case "in_app_opt_in":
         await this.attempt("optIn", async () => this.native.optIn?.());
-        return;
+        return false;
       case null:
+        return false;
     }
+  }
+
+  private async prompt(): Promise<boolean> {
+    if (!this.hasPrompt()) return false;
+    await this.install.asked(this.clock.now());
+    await this.attempt("prompt", () => this.native.prompt());
+    return true;
   }
 
   private async attempt<T>(what: string, call: () => Promise<T>): Promise<T | undefined> {

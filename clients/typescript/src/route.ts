@@ -4,6 +4,7 @@ import type { PushSnapshot, Route } from "./types.js";
 const ASKING_API = 33;
 
 const GRANTED = ["authorized", "granted", "ephemeral"];
+const ANSWERED = [...GRANTED, "denied"];
 
 /**
  * What "Yes" leads to on this device now. The server's route says what the campaign allows; what
@@ -18,6 +19,11 @@ export function nextStep(
   if (GRANTED.includes(push.status)) return isOptedOut(push) ? "in_app_opt_in" : null;
   if (canPrompt(push, os)) return "os_prompt";
   return route === "open_settings" ? "open_settings" : null;
+}
+
+/** Whether the snapshot tells what an OS prompt was answered; one that was swiped away was not. */
+export function isAnswered({ status }: PushSnapshot): boolean {
+  return status !== undefined && ANSWERED.includes(status);
 }
 
 function isOptedOut(push: PushSnapshot): boolean {

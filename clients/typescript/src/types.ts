@@ -29,7 +29,10 @@ export type Route = "os_prompt" | "open_settings" | "in_app_opt_in";
 /** The push permission, as the app reaches it. */
 export interface Native {
   read(): Promise<PushSnapshot>;
-  /** Calls the OS prompt and settles when it was answered. */
+  /**
+   * Calls the OS prompt and settles when it was answered: after a "Yes", and in the arm
+   * "direct_prompt" of an experiment without a popup before it.
+   */
   prompt(): Promise<unknown>;
   openSettings(): Promise<unknown>;
   /** Undoes an opt-out in the app; only apps that know such a thing need it. */
@@ -52,24 +55,30 @@ export interface Content {
   extras?: Record<string, unknown>;
 }
 
-/** A popup to open now. */
-export interface Offer {
-  type: "open_deeplink";
+/** What every ask says of itself. */
+export interface Granted {
   campaign: string;
   campaignVersion: number;
   offerId: string;
   attempt: number;
   arm: string;
+  /** The user's content variant; absent where the campaign compares none. */
+  variant?: string;
   userId: string;
-  deeplink: string;
-  content: Content;
-  /** A hint: the client reads the native status again at the tap. Null asks for no permission. */
-  onApprove: Route | null;
   showAfterSeconds: number;
   expiresAt: string;
   expiresInSeconds: number;
   /** For test users alone. */
   test?: boolean;
+}
+
+/** A popup to open now. */
+export interface Offer extends Granted {
+  type: "open_deeplink";
+  deeplink: string;
+  content: Content;
+  /** A hint: the client reads the native status again at the tap. Null asks for no permission. */
+  onApprove: Route | null;
 }
 
 /** What the user did with the popup; "dismissed" is closed without an answer. */

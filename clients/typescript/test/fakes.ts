@@ -179,6 +179,12 @@ export function offer(offerId = "of_1", more: Json = {}): Json {
   };
 }
 
+/** An offer of the arm that gets the OS prompt alone. */
+export function directPrompt(offerId = "of_1", more: Json = {}): Json {
+  const { deeplink: _, content: __, onApprove: ___, ...granted } = offer(offerId);
+  return { ...granted, type: "request_os_permission", arm: "direct_prompt", ...more };
+}
+
 export function answer(...actions: Json[]): Reaction {
   return { body: { success: true, actions } };
 }
@@ -190,20 +196,27 @@ export class FakeApp {
   opened: Offer[] = [];
   prompts = 0;
   settingsOpened = 0;
+  optedIn = 0;
   isBlocked = false;
   problems: Problem[] = [];
   /** Runs when the popup opens. */
   onOpen: () => void = () => undefined;
+  /** Runs while the OS prompt is open. */
+  onPrompt: () => unknown = () => undefined;
   private answers: ((answer: Answer) => void)[] = [];
 
   readonly native = {
     read: async () => this.snapshot,
     prompt: async () => {
       this.prompts += 1;
+      await this.onPrompt();
       this.snapshot = this.afterPrompt;
     },
     openSettings: async () => {
       this.settingsOpened += 1;
+    },
+    optIn: async () => {
+      this.optedIn += 1;
     },
   };
 

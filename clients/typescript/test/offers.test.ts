@@ -274,21 +274,3 @@ test("a popup that cannot open is told to the app; its Shown stands", async () =
   await phone.isOffered(offer("of_2"));
   assert.equal(phone.server.events().at(-1), "PushSoftAskDismissed");
 });
-
-test("the direct prompt reports Shown, prompts, and tells the permission", async () => {
-  const phone = new Phone();
-  const direct = { ...offer(), type: "request_os_permission", arm: "direct_prompt" };
-  await phone.isOffered(direct);
-  assert.deepEqual([phone.app.opened.length, phone.app.prompts], [0, 1]);
-  assert.deepEqual(phone.server.events(), ["ValueMomentReached", "PushSoftAskShown"]);
-  assert.equal(phone.server.permissions().at(-1)?.context.push.status, "authorized");
-  await phone.isOffered(direct);
-  assert.equal(phone.app.prompts, 1);
-});
-
-test("the direct prompt calls no prompt that the OS would not show", async () => {
-  const phone = new Phone();
-  phone.app.snapshot = { status: "denied" };
-  await phone.isOffered({ ...offer(), type: "request_os_permission" });
-  assert.equal(phone.app.prompts, 0);
-});

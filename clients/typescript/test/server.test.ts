@@ -1,14 +1,15 @@
 /**
  * The client against a real dev server, with storage in memory and an app that does as it is told.
  *
- * SOFTASK_URL names the server, which knows push-softask and session-time; its clock is moved.
+ * SOFTASK_URL names the server, which knows push-softask, session-time and direct-prompt; its clock
+ * is moved.
  */
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { createSoftask, thePlatform, type Options, type Softask } from "../dist/index.js";
-import { FakeApp, FakeClock, MemoryStorage, MINUTE, settle, type Json } from "./fakes.ts";
+import { FakeApp, FakeClock, MemoryStorage, MINUTE, SECOND, settle, type Json } from "./fakes.ts";
 
 const URL_OF_SERVER = process.env.SOFTASK_URL ?? "";
 const skip = URL_OF_SERVER === "" && "SOFTASK_URL names no dev server";
@@ -219,6 +220,58 @@ for (const isPaused of [false, true]) {
     assert.equal(phone.app.opened.length, isPaused ? 0 : 1);
   });
 }
+
+for (const status of ["authorized", "denied"] as const) {
+  test(`the direct prompt: ${status} is its Shown and its outcome`, { skip }, async () => {
+    const phone = new RealPhone();
+    phone.app.afterPrompt = { status };
+    await phone.client.identify("u1");
+    await phone.reachValue("DirectMomentReached");
+    assert.deepEqual([phone.app.opened.length, phone.app.prompts], [0, 1]);
+    const always = ["exposed", "offered", "prompted", "shown"];
+    const answered = status === "denied" ? ["denied"] : ["converted", "granted", "opted_in"];
+    assert.deepEqual(await factsOf("u1"), [...always, ...answered].sort());
+    await phone.reachValue("DirectMomentReached");
+    assert.equal(phone.app.prompts, 1);
+    assert.deepEqual(phone.app.problems, []);
+  });
+}
+
+test("a direct prompt that was swiped away is shown, and not repeated", { skip }, async () => {
+  const phone = new RealPhone();
+  phone.app.afterPrompt = { status: "default" };
+  await phone.client.identify("u1");
+  await phone.reachValue("DirectMomentReached");
+  assert.deepEqual(await factsOf("u1"), ["exposed", "offered", "shown"]);
+  const other = new RealPhone();
+  await other.client.identify("u1");
+  await post("/_dev/clock", { advance: "1h" });
+  await other.reachValue("DirectMomentReached");
+  assert.equal(other.app.prompts, 0);
+});
+
+test("a direct prompt whose answer came otherwise was not shown", { skip }, async () => {
+  const phone = new RealPhone();
+  await phone.client.identify("u1");
+  await phone.reachValue("DelayedMomentReached");
+  phone.app.snapshot = { status: "authorized" };
+  await phone.clock.advance(10 * SECOND);
+  await settle();
+  await phone.client.flush();
+  assert.equal(phone.app.prompts, 0);
+  const facts = await factsOf("u1");
+  assert.ok(facts.includes("suppressed") && facts.includes("granted"), facts.join());
+  assert.ok(!facts.includes("shown") && !facts.includes("opted_in"), facts.join());
+});
+
+test("a delayed direct prompt is checked with the server, and asks", { skip }, async () => {
+  const phone = new RealPhone();
+  await phone.client.identify("u1");
+  await phone.reachValue("DelayedMomentReached");
+  await phone.clock.advance(10 * SECOND);
+  for (let turn = 0; turn < 2; turn += 1) await phone.client.explicit();
+  assert.equal(phone.app.prompts, 1);
+});
 
 test("a preference centre prompts past a decline", { skip }, async () => {
   const phone = new RealPhone();
