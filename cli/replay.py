@@ -23,9 +23,14 @@ class Left(Exception):
     """An object that stays in the bucket; the message says why."""
 
 
-class _Invocation(msgspec.Struct, frozen=True):
+class _Context(msgspec.Struct, frozen=True, rename="camel"):
+    function_arn: str
+
+
+class _Invocation(msgspec.Struct, frozen=True, rename="camel"):
     """As Lambda writes it; `payload` as JSON or as a text that holds JSON."""
 
+    request_context: _Context
     payload: msgspec.Raw
 
 
@@ -67,12 +72,13 @@ class Replay:
     def take(self, kept: Kept) -> int:
         """Feeds the object's records to the function, deletes it, and returns how many they were.
 
-        0 where it is gone already. Raises `Left` where the function did not take all of them.
+        0 where it is gone already. Raises `Left` where the function did not take all of them, or
+        is not the one that failed at them: another stage's would count them as its own.
         """
         body = self._read(kept.key)
         if body is None:
             return 0
-        payload, count = _payload(body)
+        payload, count = _payload(body, self._function)
         answer = self._lambda.invoke(
             FunctionName=self._function, InvocationType="RequestResponse", Payload=payload
         )
@@ -96,15 +102,26 @@ class Replay:
         return body
 
 
-def _payload(body: bytes) -> tuple[bytes, int]:
+def _payload(body: bytes, function: str) -> tuple[bytes, int]:
     """The event in an invocation record, byte for byte, and how many records it holds."""
     try:
-        payload = bytes(msgspec.json.decode(body, type=_Invocation).payload)
+        invocation = msgspec.json.decode(body, type=_Invocation)
+        payload = bytes(invocation.payload)
         if payload.startswith(b'"'):
             payload = msgspec.json.decode(payload, type=str).encode()
-        return payload, len(msgspec.json.decode(payload, type=_Event).records)
+        count = len(msgspec.json.decode(payload, type=_Event).records)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Left("it is not what Lambda keeps of a failed invocation") from None
+    failed = _name(invocation.request_context.function_arn)
+    if failed != _name(function):
+        raise Left(f"it is of {failed}, which is another function")
+    return payload, count
+
+
+def _name(function: str) -> str:
+    """Of `name`, `name:alias` or an ARN, which may end with an alias, too."""
+    parts = function.split(":")
+    return parts[6] if function.startswith("arn:") and len(parts) > 6 else parts[0]
 
 
 def _check(answer: bytes, count: int, *, failed: bool) -> None:

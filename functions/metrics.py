@@ -27,7 +27,9 @@ class Metric(StrEnum):
     BUSY: calls that were answered 503 because of conflicts or for want of time.
     UNAVAILABLE: calls that were answered 503 because the database did not answer in time.
     CAMPAIGNS_NOT_REFRESHED: reads of the live campaigns that failed, or left a campaign out.
-    FAILED_RECORDS: times that a stream record failed; a record that keeps failing counts often.
+    FAILED_RECORDS: times that a stream record failed, or that a batch was not written or told to
+    its end; what keeps failing counts often.
+    LEDGER_CONFLICTS: how often facts were written again, because others met on their counters.
     LEDGER_LAG: how old the newest record of a batch was when its facts were written.
     SWEEP_LAG: how long ago the oldest window that a run met was due; 0 where none was.
     WINDOWS_SWEPT, WINDOWS_LEFT: what a run deleted, and what was due still at its end.
@@ -39,6 +41,7 @@ class Metric(StrEnum):
     UNAVAILABLE = "Unavailable"
     CAMPAIGNS_NOT_REFRESHED = "CampaignsNotRefreshed"
     FAILED_RECORDS = "FailedRecords"
+    LEDGER_CONFLICTS = "LedgerConflicts"
     LEDGER_LAG = "LedgerLag"
     SWEEP_LAG = "SweepLag"
     WINDOWS_SWEPT = "WindowsSwept"

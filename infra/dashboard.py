@@ -51,6 +51,7 @@ class Watched:
     api: apigatewayv2.HttpApi
     dead_letters: sqs.Queue
     failed_records: s3.Bucket
+    streams: Sequence[lambda_.EventSourceMapping]
 
     def own(
         self, metric: Metric, statistic: str = "Sum", period: Duration = FIVE_MINUTES
@@ -74,6 +75,25 @@ class Watched:
                 "conflicts": self.own(Metric.CONFLICTS),
             },
             label="Conflicts in 100 decisions",
+            period=FIVE_MINUTES,
+        )
+
+    def put_aside(self) -> cloudwatch.MathExpression:
+        """Stream records that Lambda gave up, and wrote to the bucket."""
+        used = {
+            f"aside{number}": cloudwatch.Metric(
+                namespace="AWS/Lambda",
+                metric_name="OnFailureDestinationDeliveredEventCount",
+                dimensions_map={"EventSourceMappingUUID": stream.event_source_mapping_id},
+                statistic="Sum",
+                period=FIVE_MINUTES,
+            )
+            for number, stream in enumerate(self.streams)
+        }
+        return cloudwatch.MathExpression(
+            expression=" + ".join(f"FILL({name}, 0)" for name in used),
+            using_metrics={**used},
+            label="put aside",
             period=FIVE_MINUTES,
         )
 
@@ -202,7 +222,11 @@ def _requests(watched: Watched) -> Iterator[_Graph]:
     )
     yield (
         "Conflicts, stale campaigns",
-        [watched.conflict_rate(), watched.own(Metric.CAMPAIGNS_NOT_REFRESHED)],
+        [
+            watched.conflict_rate(),
+            watched.own(Metric.LEDGER_CONFLICTS),
+            watched.own(Metric.CAMPAIGNS_NOT_REFRESHED),
+        ],
     )
 
 
@@ -254,6 +278,7 @@ def _behind_the_scenes(watched: Watched) -> Iterator[_Graph]:
                 statistic="Maximum", period=FIVE_MINUTES, label="sweep: dead letters"
             ),
             watched.own(Metric.FAILED_RECORDS),
+            watched.put_aside(),
             kept_records(watched.failed_records),
         ],
     )

@@ -19,7 +19,8 @@ _HAS_OUTBOX = {
 _IS_TOMBSTONE = {
     "dynamodb": {"NewImage": {"deleted_at": {"N": lambda_.FilterRule.exists()}}},
 }
-_REMOVED = {"eventName": lambda_.FilterRule.is_equal("REMOVE")}
+# A window that was due already may be moved before the sweep comes: that is its end, too.
+_GONE_OR_MOVED = {"eventName": lambda_.FilterRule.or_("REMOVE", "MODIFY")}
 
 _READ_STREAM = [
     "dynamodb:DescribeStream",
@@ -83,8 +84,10 @@ class Ledger(Function):
             tables.ledger.table_arn,
         )
         self.failed_records = self._failed_records(keep=stage.keep_data)
-        self._read("Profiles", tables.profiles, _HAS_OUTBOX, _IS_TOMBSTONE)
-        self._read("RetryWindows", tables.windows, _REMOVED)
+        self.streams = (
+            self._read("Profiles", tables.profiles, _HAS_OUTBOX, _IS_TOMBSTONE),
+            self._read("RetryWindows", tables.windows, _GONE_OR_MOVED),
+        )
 
     def _failed_records(self, *, keep: bool) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -107,13 +110,15 @@ class Ledger(Function):
         self.allow(["s3:ListBucket"], bucket.bucket_arn)
         return bucket
 
-    def _read(self, construct_id: str, table: dynamodb.TableV2, *patterns: dict[str, Any]) -> None:
+    def _read(
+        self, construct_id: str, table: dynamodb.TableV2, *patterns: dict[str, Any]
+    ) -> lambda_.EventSourceMapping:
         """Delivers the records that one of the patterns matches."""
         stream = table.table_stream_arn
         if stream is None:
             raise ValueError(f"table {construct_id} has no stream")
         self.allow(_READ_STREAM, stream)
-        lambda_.EventSourceMapping(
+        return lambda_.EventSourceMapping(
             self,
             construct_id,
             target=self.alias,
@@ -125,7 +130,9 @@ class Ledger(Function):
             parallelization_factor=2,
             bisect_batch_on_error=True,
             report_batch_item_failures=True,
-            retry_attempts=10,
+            # What passes within the hour, such as a bus that is down, puts no record aside.
+            retry_attempts=100,
             max_record_age=Duration.hours(12),
             on_failure=_WholeRecords(self.failed_records),
+            metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]),
         )

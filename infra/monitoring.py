@@ -14,7 +14,7 @@ from constructs import Construct
 
 from functions.metrics import Metric
 from infra.api import Api
-from infra.dashboard import FIVE_MINUTES, Dashboard, Watched, iterator_age, kept_records
+from infra.dashboard import FIVE_MINUTES, Dashboard, Watched, iterator_age
 from infra.function import Function
 from infra.ledger import Ledger
 from infra.stages import Stage
@@ -25,6 +25,9 @@ _ALARMS = iam.ServicePrincipal("cloudwatch.amazonaws.com")
 _QUIET = cloudwatch.TreatMissingData.NOT_BREACHING
 _ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+
+_CAUSES = {"ledger": "; the tables or the event bus may hang"}
+"""What a function waits for, where that is not plain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ class Monitoring(Construct):
             api=api.http,
             dead_letters=sweep.dead_letters,
             failed_records=ledger.failed_records,
+            streams=ledger.streams,
         )
         self.topic = self._notices(stage)
         alarms = [self._alarm(stage, rule) for rule in _rules(watched)]
@@ -165,8 +169,8 @@ def _of_function(watched: Watched, name: str) -> Iterator[_Rule]:
     function = watched.functions[name]
     yield _Rule(
         name=f"{name}-errors",
-        meaning=f"The function {name} crashed, timed out or ran out of memory. First: read the "
-        "ERROR lines of its log group at that minute.",
+        meaning=f"The function {name} crashed, timed out or ran out of memory"
+        f"{_CAUSES.get(name, '')}. First: read the ERROR lines of its log group at that minute.",
         metric=function.metric_errors(period=FIVE_MINUTES),
         threshold=1,
     )
@@ -225,7 +229,7 @@ def _of_decisions(watched: Watched) -> Iterator[_Rule]:
         meaning="The live campaigns could not be read, or one of them was left out: after 30 s "
         "nothing is offered. First: read `cause` in the lines campaigns_not_refreshed of track.",
         metric=watched.own(Metric.CAMPAIGNS_NOT_REFRESHED),
-        threshold=3,
+        threshold=1,
         periods=2,
     )
 
@@ -235,7 +239,8 @@ def _of_ledger(watched: Watched) -> Iterator[_Rule]:
     yield _Rule(
         name="ledger-lag",
         meaning="Facts were over 15 minutes late, for 15 minutes: reports and events lag, and "
-        "records older than 12 h are put aside. First: read the lines record_failed of ledger.",
+        "records older than 12 h are put aside; the event bus may be down. First: read the ERROR "
+        "lines of ledger; not_published is the bus.",
         metric=iterator_age(ledger),
         threshold=Duration.minutes(15).to_milliseconds(),
         operator=_ABOVE,
@@ -243,19 +248,18 @@ def _of_ledger(watched: Watched) -> Iterator[_Rule]:
     )
     yield _Rule(
         name="ledger-failing",
-        meaning="Stream records failed 5 times within 15 minutes; one that fails 11 times is put "
-        "aside. First: read the lines record_failed of ledger.",
+        meaning="Stream records could not be written, or the event bus did not take their events, "
+        "5 times within 15 minutes; what fails 101 times is put aside. First: read the ERROR lines "
+        "of ledger; not_published is the bus.",
         metric=watched.own(Metric.FAILED_RECORDS, period=Duration.minutes(15)),
         threshold=5,
     )
     yield _Rule(
         name="ledger-kept",
-        meaning="Failed records lie in their bucket, so figures and events miss them; they expire "
-        "after 30 days. First: mend the cause, then run `softask ledger replay`.",
-        metric=kept_records(watched.failed_records),
+        meaning="Failed records were put aside in their bucket: events, and perhaps figures, miss "
+        "them; they expire after 30 days. First: mend the cause, then run `softask ledger replay`.",
+        metric=watched.put_aside(),
         threshold=1,
-        # S3 counts once a day, and late.
-        missing=cloudwatch.TreatMissingData.IGNORE,
     )
     yield _Rule(
         name="ledger-lost",

@@ -56,7 +56,7 @@ def replay(
     with _opened(bucket, function, profile, region) as failures:
         found = failures.kept()
         if not found:
-            typer.echo("Nothing is kept there: the ledger took every record.")
+            typer.echo("Nothing is kept in that bucket.")
         elif dry_run:
             _list(found)
         else:

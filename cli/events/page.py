@@ -42,15 +42,19 @@ repeats by itself. It then has the same `factId`, which no other event has, of n
 you have seen, and drop the rest. Repeats come within two days; `softask ledger replay` alone brings
 older ones, of up to 30 days.
 
-What EventBridge does not take, even when asked again, stays with the ledger's failed records, and
-that command tells it later. So no event is lost, and some may be late. Count nothing by events: the
-report counts every fact exactly once.
+What EventBridge does not take is told with the next delivery: the ledger writes a batch of records,
+tells of it, and gets back from the first record on that it could not tell of. Behind a record that
+keeps failing, the same events may therefore come often. After 101 deliveries, or 12 hours, the
+record stays with the ledger's failed ones, and that command tells it later. So no event is lost
+that is replayed within 30 days, and some may be late. Count nothing by events: the report counts
+every fact exactly once.
 
 ## Order
 
 A user's events are usually told in the order in which they happened, those of two users in none.
 Failures and repeats change it, and so may EventBridge: the event with the later `at` is the newer.
-`UserReEligible` is told when the window is swept, usually within 15 minutes of its `at`.
+`UserReEligible` is told when the window is swept, or moved by the next ask: usually within 15
+minutes of its `at`.
 
 ## Whose it is
 

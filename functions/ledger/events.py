@@ -12,12 +12,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 from msgspec import Meta
 
 from functions.core.model import Fact, FactKind
 from functions.core.moments import format_time
-from functions.store.connection import Connection, Unavailable
+from functions.store.connection import Connection
 from functions.store.retry import Retry
 
 SOURCE = "softask"
@@ -28,7 +29,13 @@ MOST_ENTRIES = 10
 MAX_ROUNDS = 4
 _FIRST_PAUSE = 0.05
 
-Publish = Callable[[str, Sequence[Fact]], None]
+LAST_CALL = 13_000
+"""Milliseconds that a call may take: three times the client's time-outs, and pauses between."""
+
+Told = tuple[str, Fact]
+"""A user's key, and what happened to that user."""
+
+Publish = Callable[[Sequence[Told], Callable[[], int]], None]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -176,8 +183,20 @@ def fact_id(user_key: str, fact: Fact) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-class NotPublished(Unavailable):
+class Refused(Exception):
     """EventBridge did not take some events, as often as it was asked. The message has its codes."""
+
+
+class NoTime(Exception):
+    """The function would be stopped before EventBridge has answered."""
+
+
+class NotPublished(Exception):
+    """The first `told` facts are told; of the others some may be. The cause says why."""
+
+    def __init__(self, told: int) -> None:
+        super().__init__(f"{told} facts were told before")
+        self.told = told
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,16 +207,24 @@ class Publisher:
     bus: str
     retry: Retry
 
-    def publish(self, user_key: str, facts: Sequence[Fact]) -> None:
+    def publish(self, facts: Sequence[Told], time_left: Callable[[], int]) -> None:
         """Tells of the facts, in their order. Returns when EventBridge has taken every event.
 
-        Else it raises `NotPublished`, or what botocore raises, and some may be told: whoever
-        calls again tells all of them once more.
+        Else it raises `NotPublished` at the first call that failed for good, and tries none
+        behind it: a bus that hangs costs its caller one time-out. `time_left()`: milliseconds.
         """
-        told = [event for fact in facts if (event := event_of(user_key, fact)) is not None]
-        entries = [self._entry(event) for event in told]
+        entries = [
+            (place, self._entry(event))
+            for place, (user_key, fact) in enumerate(facts)
+            if (event := event_of(user_key, fact)) is not None
+        ]
         for start in range(0, len(entries), MOST_ENTRIES):
-            self._put(entries[start : start + MOST_ENTRIES])
+            some = entries[start : start + MOST_ENTRIES]
+            try:
+                self._put([entry for _, entry in some], time_left)
+            except (BotoCoreError, ClientError, Refused, NoTime) as error:
+                first, _ = some[0]
+                raise NotPublished(first) from error
 
     def _entry(self, event: Event) -> dict[str, str]:
         """Without a `Time`: an event's envelope says when it was told, and its detail the rest."""
@@ -208,12 +235,14 @@ class Publisher:
             "Detail": msgspec.json.encode(event).decode(),
         }
 
-    def _put(self, entries: list[dict[str, str]]) -> None:
+    def _put(self, entries: list[dict[str, str]], time_left: Callable[[], int]) -> None:
         """A call that succeeds may still have refused single entries; those are put again."""
         codes: list[str] = []
         for round_ in range(MAX_ROUNDS):
             if round_:
                 self.retry.pause(_FIRST_PAUSE * 2**round_ * self.retry.jitter())
+            if time_left() <= LAST_CALL:
+                raise NoTime
             results = self.client.put_events(Entries=entries)["Entries"]
             refused = [
                 (entry, result["ErrorCode"])
@@ -223,7 +252,7 @@ class Publisher:
             if not refused:
                 return
             entries, codes = [entry for entry, _ in refused], [code for _, code in refused]
-        raise NotPublished(", ".join(codes))
+        raise Refused(", ".join(codes))
 
 
 def publisher(bus: str, session: Session, retry: Retry) -> Publish:
@@ -242,5 +271,5 @@ def publisher(bus: str, session: Session, retry: Retry) -> Publish:
     return Publisher(session.create_client("events", config=config), bus, retry).publish
 
 
-def _tell_nobody(_user_key: str, _facts: Sequence[Fact]) -> None:
+def _tell_nobody(_facts: Sequence[Told], _time_left: Callable[[], int]) -> None:
     """A dev server has no bus."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 from functions.store.connection import Conflict, Unavailable
 
 MAX_ROUNDS = 6
+PATIENT_ROUNDS = 20
 PARALLEL = 16
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.4
 
@@ -37,9 +38,45 @@ class Retry:
                 return attempt()
             except Conflict:
                 self.on_conflict()
-                longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**round_)
-                self.pause(longest * self.jitter())
+                self.rest(round_)
         raise Busy
+
+    def rest(self, round_: int) -> None:
+        """The pause behind a lost round; the first one is 0."""
+        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**round_)
+        self.pause(longest * self.jitter())
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For a function that nobody waits for: it tries more often, and after throttling too.
+
+    time_left(): milliseconds until the function is stopped; the last `reserve` are not touched.
+    """
+
+    retry: Retry
+    time_left: Callable[[], int]
+    reserve: int
+
+    def has_time(self) -> bool:
+        """Whether another call may be begun."""
+        return self.time_left() > self.reserve
+
+    def until_written(self, attempt: Callable[[], T]) -> T:
+        """As `Retry` does it; `Busy` after `PATIENT_ROUNDS`, or for want of time."""
+        lost: Exception | None = None
+        for round_ in range(PATIENT_ROUNDS):
+            if not self.has_time():
+                break
+            try:
+                return attempt()
+            except Conflict as error:
+                lost = error
+                self.retry.on_conflict()
+            except Unavailable as error:
+                lost = error
+            self.retry.rest(round_)
+        raise Busy from lost
 
 
 def side_by_side(work: Callable[[T], R], items: Sequence[T], deadline: float) -> list[R]:

@@ -116,7 +116,7 @@ class PublicApi:
         body = messages.read_object(parse(self._body(MAX_MESSAGE)))
         live = self._authorised(body, now)
         message = messages.read_message(kind, body, now)
-        folded = self._tracker.track([message], live.campaigns, now)
+        folded = self._folded([message], live, now)
         [decision] = folded.decisions
         _raise_refusal(decision)
         self._log([message], folded, now)
@@ -135,7 +135,7 @@ class PublicApi:
         messages.check_batch(shared, items)
         rows = [_read_item(item, shared, now, index) for index, item in enumerate(items)]
         read = [row for row in rows if isinstance(row, Message)]
-        folded = self._tracker.track(read, live.campaigns, now)
+        folded = self._folded(read, live, now)
         self._log(read, folded, now)
         decisions = iter(folded.decisions)
         results = tuple(
@@ -167,6 +167,16 @@ class PublicApi:
 
     def _openapi(self) -> Public:
         return Public(_document(OPENAPI), CACHED_FOR)
+
+    def _folded(self, read: list[Message], live: Live, now: int) -> Folded:
+        """Raises one user's fault; what was written of the others is no news when it comes again,
+        and has its lines before.
+        """
+        folded = self._tracker.track(read, live.campaigns, now)
+        if folded.fault is not None:
+            self._log(read, folded, now)
+            raise folded.fault
+        return folded
 
     # --- the request's parts ---
 

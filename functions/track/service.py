@@ -22,10 +22,15 @@ DEADLINE = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a batch led to: the decision of each message, in the batch's order, and the actions."""
+    """What a batch led to: the decision of each message, in the batch's order, and the actions.
+
+    fault: what some user's share failed with; that user's decisions are None then, and there are
+    no actions.
+    """
 
     decisions: tuple[Decision | None, ...]
-    actions: tuple[Action, ...]
+    actions: tuple[Action, ...] = ()
+    fault: Exception | None = None
 
 
 class Tracker:
@@ -48,8 +53,8 @@ class Tracker:
         """Folds messages of any number of users, each user's in one read and one write.
 
         A message that no campaign refers to costs no database call; its decision is None.
-        Raises `Unavailable`, or what else one user's share failed with, once the others' shares
-        are written; every message may then be sent again.
+        One user's fault leaves the others' shares written; every message may then be sent again.
+        Raises `Busy` where the time is over.
         """
         ends_at = self._seconds() + DEADLINE
         decisions: list[Decision | None] = [None] * len(messages)
@@ -72,7 +77,7 @@ class Tracker:
                     decisions[place] = decided
             folds.append(written)
         if failed:
-            raise failed[0]
+            return Folded(tuple(decisions), fault=failed[0])
         return Folded(tuple(decisions), _told(folds, now))
 
     def take_conflicts(self) -> int:

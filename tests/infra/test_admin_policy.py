@@ -138,6 +138,10 @@ def deliver(image: Json) -> None:
     change = {"Keys": {"user_key": {"S": KEY}}, "NewImage": image, "SequenceNumber": "1"}
     record = {"eventSource": "aws:dynamodb", "eventName": "MODIFY", "dynamodb": change}
     context: Any = SimpleNamespace(
-        function_name="", memory_limit_in_mb=0, invoked_function_arn="", aws_request_id=""
+        function_name="",
+        memory_limit_in_mb=0,
+        invoked_function_arn="",
+        aws_request_id="",
+        get_remaining_time_in_millis=lambda: 60_000,
     )
     assert handler({"Records": [record]}, context) == {"batchItemFailures": []}

@@ -123,5 +123,5 @@ def test_the_documented_rule_forwards_what_softask_tells_of_approvals(
         heard = queue_of_a_rule(rule["EventBusName"], rule["EventPattern"], monkeypatch)
         retry = Retry(lambda _: None, lambda: 1.0)
         tell = publisher(rule["EventBusName"], botocore.session.get_session(), retry)
-        tell("key", [declined, approved])
+        tell([("key", declined), ("key", approved)], lambda: 60_000)
         assert [event["detail"]["offerId"] for event in heard()] == [OFFER_ID]

@@ -19,6 +19,7 @@ ALARM = "AWS::CloudWatch::Alarm"
 DASHBOARD = "AWS::CloudWatch::Dashboard"
 TOPIC = "AWS::SNS::Topic"
 DEAD_LETTERS = "ApproximateNumberOfMessagesVisible"
+PUT_ASIDE = "OnFailureDestinationDeliveredEventCount"
 
 FUNCTIONS = ("track", "admin", "sweep", "ledger")
 TABLES = ("profiles", "windows", "campaigns", "ledger", "counters")
@@ -142,8 +143,10 @@ class TestAlarms:
             *(("AWS/ApiGateway", name, "ApiId", "Api/Http") for name in ("5xx", "Count")),
             ("AWS/ApiGateway", "Latency", "ApiId", "Api/Http"),
             ("AWS/SQS", DEAD_LETTERS, "QueueName", "Sweep/DeadLetters.QueueName"),
-            ("AWS/S3", "NumberOfObjects", "BucketName", "Ledger/FailedRecords"),
-            ("AWS/S3", "NumberOfObjects", "StorageType", "AllStorageTypes"),
+            *(
+                ("AWS/Lambda", PUT_ASIDE, "EventSourceMappingUUID", f"Ledger/{stream}")
+                for stream in ("Profiles", "RetryWindows")
+            ),
         }
 
     def test_row_19_a_sweep_that_says_nothing_rings(self, stack: Stack) -> None:
@@ -158,15 +161,28 @@ class TestAlarms:
     def test_elsewhere_silence_is_no_news(self, stack: Stack) -> None:
         missing = {name: alarm["TreatMissingData"] for name, alarm in alarms(stack).items()}
         assert {name for name, each in missing.items() if each == "notBreaching"} == NAMES - {
-            "sweep-lag",
-            "ledger-kept",
+            "sweep-lag"
         }
-        # A day without a count from S3 changes nothing.
-        assert missing["ledger-kept"] == "ignore"
+
+    def test_row_49_records_that_are_put_aside_ring_at_once(self, stack: Stack) -> None:
+        alarm = alarms(stack)["ledger-kept"]
+        assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (1, 1)
+        streams = stack.of("AWS::Lambda::EventSourceMapping").values()
+        # Lambda counts them for those alone that ask for it.
+        assert [each.properties["MetricsConfig"] for each in streams] == [
+            {"Metrics": ["EventCount"]}
+        ] * 2
+
+    @pytest.mark.parametrize("name", ["ledger-errors", "ledger-failing", "ledger-lag"])
+    def test_alarms_that_a_bus_may_raise_name_it(self, dev: Stack, name: str) -> None:
+        assert "event bus" in alarms(dev)[name]["AlarmDescription"]
 
     def test_row_66_campaigns_that_are_not_refreshed_ring(self, stack: Stack) -> None:
-        (metric,) = metrics_of(alarms(stack)["campaigns-not-refreshed"])
+        alarm = alarms(stack)["campaigns-not-refreshed"]
+        (metric,) = metrics_of(alarm)
         assert metric["MetricName"] == Metric.CAMPAIGNS_NOT_REFRESHED
+        # A quiet stage has a call now and then.
+        assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (1, 2)
 
     def test_an_expression_has_at_most_ten_metrics(self, stack: Stack) -> None:
         assert max(len(metrics_of(alarm)) for alarm in alarms(stack).values()) <= 10

@@ -367,10 +367,10 @@ class TestLedger:
                     {"dynamodb": {"NewImage": {"deleted_at": {"N": [{"exists": True}]}}}},
                 ],
             ),
-            ("Ledger/RetryWindows", "Tables/RetryWindows", [{"eventName": ["REMOVE"]}]),
+            ("Ledger/RetryWindows", "Tables/RetryWindows", [{"eventName": ["REMOVE", "MODIFY"]}]),
         ],
     )
-    def test_hears_only_of_outboxes_tombstones_and_removed_windows(
+    def test_hears_only_of_outboxes_tombstones_and_windows_that_went_or_moved(
         self, stack: Stack, stream: str, table: str, patterns: list[object]
     ) -> None:
         mapping = stack.get(MAPPING, stream)
@@ -390,7 +390,7 @@ class TestLedger:
         assert mapping["StartingPosition"] == "TRIM_HORIZON"
         assert mapping["BisectBatchOnFunctionError"] is True
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert mapping["MaximumRetryAttempts"] == 10
+        assert mapping["MaximumRetryAttempts"] == 100
         assert mapping["MaximumRecordAgeInSeconds"] == 12 * 3600
         failures = mapping["DestinationConfig"]["OnFailure"]["Destination"]
         assert stack.show(failures) == "Ledger/FailedRecords.Arn"
@@ -552,7 +552,7 @@ class TestStack:
         for fact in (
             "rate(15 minutes)",
             "TTL expires_at",
-            '{"eventName":["REMOVE"]}',
+            '{"eventName":["REMOVE","MODIFY"]}',
             "failures to Ledger/FailedRecords",
             "POST /v1/batch",
             "PUT /v1/admin/settings (AWS_IAM)",

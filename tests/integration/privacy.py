@@ -18,7 +18,11 @@ LEDGER = "SOFTASK_LEDGER_TABLE"
 USER = "/users/{id}"
 
 CONTEXT: Any = SimpleNamespace(
-    function_name="", memory_limit_in_mb=0, invoked_function_arn="", aws_request_id=""
+    function_name="",
+    memory_limit_in_mb=0,
+    invoked_function_arn="",
+    aws_request_id="",
+    get_remaining_time_in_millis=lambda: 60_000,
 )
 """What Lambda tells of an invocation."""
 

@@ -3,7 +3,7 @@
 import base64
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,10 +12,11 @@ from functions.core import offers
 from functions.core.figures import Cell, figures
 from functions.core.model import DAY, HOUR, MINUTE, Cohort, Fact, FactKind, Offer, User
 from functions.core.offers import Grant
-from functions.ledger.service import record_facts
+from functions.ledger.events import Told
+from functions.ledger.service import write_facts
 from functions.store import counters, ledger
 from functions.store.profiles import key_of
-from functions.store.retry import Retry
+from functions.store.retry import Patience, Retry
 from tests.integration.conftest import START, Json, items
 
 CAMPAIGNS = ("push", "push-2")
@@ -117,25 +118,22 @@ def record(user: str, event: str, change: Json) -> Json:
 
 
 class Bus:
-    """Hears what is published; `breaks` is raised instead, while there is one."""
+    """Hears what is published."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
-        self.breaks: Exception | None = None
 
-    def __call__(self, user_key: str, facts: Sequence[Fact]) -> None:
-        if self.breaks is not None:
-            raise self.breaks
-        self.heard += [(user_key, fact.id) for fact in facts]
+    def __call__(self, facts: Sequence[Told], _time_left: Callable[[], int]) -> None:
+        self.heard += [(user_key, fact.id) for user_key, fact in facts]
 
 
 PATIENT = Retry(lambda _: None, lambda: 1.0)
 
 
-def deliver(records: Iterable[Json], bus: Bus | None = None, retry: Retry = PATIENT) -> list[Fact]:
+def deliver(records: Iterable[Json], retry: Retry = PATIENT) -> list[Fact]:
     """The facts that were new."""
-    publish = bus or Bus()
-    return [new for each in records for new in record_facts(each, retry, publish)]
+    patience = Patience(retry, lambda: 60_000, 0)
+    return [new for each in records for new in write_facts(each, patience).new]
 
 
 # --- what is stored ---

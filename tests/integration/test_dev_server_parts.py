@@ -97,9 +97,10 @@ def test_only_what_the_stack_s_filters_pass_is_delivered(
     feed: Feed, streams: Streams, ledger: Ledger
 ) -> None:
     streams.held["profiles"] = [profile_record(1), profile_record(2, outbox=False)]
-    streams.held["windows"] = [window_record(3, "MODIFY"), window_record(4, "REMOVE")]
+    events = ("INSERT", "MODIFY", "REMOVE")
+    streams.held["windows"] = [window_record(3 + place, each) for place, each in enumerate(events)]
     feed.drain()
-    assert ledger.delivered == [["1"], ["4"]]
+    assert ledger.delivered == [["1"], ["4", "5"]]
 
 
 def test_records_carry_the_dev_server_s_time(feed: Feed, streams: Streams, ledger: Ledger) -> None:

@@ -1,7 +1,6 @@
 """Facts as domain events: what is told of each, and that EventBridge takes all of it."""
 
 import json
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -19,8 +18,10 @@ from functions.core.offers import Grant, make_id
 from functions.core.verdict import Decision
 from functions.ledger.events import (
     EVENTS,
+    LAST_CALL,
     MAX_ROUNDS,
     HeldOut,
+    NoTime,
     NotPublished,
     OfferGranted,
     Publisher,
@@ -30,11 +31,9 @@ from functions.ledger.events import (
     event_of,
     publisher,
 )
-from functions.ledger.service import record_facts
-from functions.store.connection import Unavailable
 from functions.store.retry import Retry
 from tests.integration.buses import queue_of_a_rule
-from tests.integration.conftest import Database, Json
+from tests.integration.conftest import Json
 from tests.unit.core.scene import Scene, campaigns_of, shipped_file
 
 BUS = "softask-test"
@@ -120,8 +119,9 @@ class Pauses(list[float]):
         return Retry(self.append, lambda: 1.0)
 
 
-def publish(bus: Any, *facts: Fact, retry: Retry | None = None) -> None:
-    Publisher(bus, BUS, retry or Pauses().retry).publish(KEY, facts)
+def publish(bus: Any, *facts: Fact, retry: Retry | None = None, left: int = 60_000) -> None:
+    told = [(KEY, fact) for fact in facts]
+    Publisher(bus, BUS, retry or Pauses().retry).publish(told, lambda: left)
 
 
 def shown(number: int) -> Fact:
@@ -303,15 +303,28 @@ def test_what_is_refused_every_time_raises_with_the_codes_and_nothing_of_the_use
     bus, pauses = Bus(*[{0: "ThrottlingException"}] * MAX_ROUNDS), Pauses()
     with pytest.raises(NotPublished) as raised:
         publish(bus, SHOWN, retry=pauses.retry)
-    assert str(raised.value) == "ThrottlingException"
+    assert (str(raised.value.__cause__), raised.value.told) == ("ThrottlingException", 0)
     assert (len(bus.calls), len(pauses)) == (MAX_ROUNDS, MAX_ROUNDS - 1)
 
 
-def test_later_calls_wait_for_the_ones_before() -> None:
-    bus = Bus(*[{0: "ThrottlingException"}] * MAX_ROUNDS)
-    with pytest.raises(NotPublished):
-        publish(bus, *(shown(number) for number in range(11)))
-    assert told(shown(10))["factId"] not in bus.taken
+def test_behind_a_call_that_failed_none_is_tried_and_what_is_told_before_is_counted() -> None:
+    bus = Bus({}, *[{0: "ThrottlingException"}] * MAX_ROUNDS)
+    silent = replace(SHOWN, kind=FactKind.EXPOSED)
+    with pytest.raises(NotPublished) as raised:
+        publish(bus, silent, *(shown(number) for number in range(31)))
+    assert raised.value.told == 11
+    assert len(bus.calls) == 1 + MAX_ROUNDS
+    assert told(shown(20))["factId"] not in bus.taken
+
+
+def test_no_call_is_begun_that_the_function_would_not_see_the_end_of() -> None:
+    bus = Bus()
+    with pytest.raises(NotPublished) as raised:
+        publish(bus, SHOWN, left=LAST_CALL)
+    assert isinstance(raised.value.__cause__, NoTime)
+    assert bus.calls == []
+    publish(bus, SHOWN, left=LAST_CALL + 1)
+    assert len(bus.calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -322,42 +335,10 @@ def test_later_calls_wait_for_the_ones_before() -> None:
     ],
     ids=["refused", "unreachable"],
 )
-def test_a_fault_of_the_call_is_raised(error: Exception) -> None:
-    with pytest.raises(type(error)):
+def test_a_fault_of_the_call_is_the_cause(error: Exception) -> None:
+    with pytest.raises(NotPublished) as raised:
         publish(Faulty(error), SHOWN)
-
-
-@pytest.mark.usefixtures("database")
-def test_a_record_that_was_written_but_not_told_is_told_when_it_comes_again() -> None:
-    record = outbox(SHOWN, shown(2))
-    retry, bus = Pauses().retry, Bus()
-    refusing = Bus({1: "InternalFailure"}, *[{0: "InternalFailure"}] * MAX_ROUNDS)
-    with pytest.raises(NotPublished):
-        record_facts(record, retry, Publisher(refusing, "bus", retry).publish)
-    assert record_facts(record, retry, Publisher(bus, "bus", retry).publish) == ()
-    assert bus.taken == [told(SHOWN)["factId"], told(shown(2))["factId"]]
-
-
-def test_nothing_is_told_before_it_is_written(database: Database) -> None:
-    bus, retry = Bus(), Pauses().retry
-
-    def fail(_operation: str) -> None:
-        raise ReadTimeoutError(endpoint_url="http://localhost")
-
-    database.before = fail
-    with pytest.raises(Unavailable):
-        record_facts(outbox(SHOWN), retry, Publisher(bus, "bus", retry).publish)
-    assert bus.calls == []
-
-
-def outbox(*facts: Fact) -> Json:
-    """The stream record of a profile that was written with those facts."""
-    written = b64encode(msgspec.json.encode(facts)).decode()
-    image = {"outbox": {"B": written}}
-    return {
-        "eventName": "MODIFY",
-        "dynamodb": {"Keys": {"user_key": {"S": KEY}}, "NewImage": image},
-    }
+    assert raised.value.__cause__ is error
 
 
 # --- on a bus ---
@@ -378,7 +359,7 @@ def test_a_rule_hears_of_what_it_asks_for_and_nothing_else(
     approved = replace(SHOWN, id=f"{offer(1)}:approved", kind=FactKind.APPROVED)
     elsewhere = replace(approved, id=f"{offer(2)}:approved", campaign="rate-the-app")
     tell = publisher(BUS, botocore.session.get_session(), Pauses().retry)
-    tell(KEY, [SHOWN, approved, elsewhere])
+    tell([(KEY, SHOWN), (KEY, approved), (KEY, elsewhere)], lambda: 60_000)
     [heard] = approvals()
     assert (heard["source"], heard["detail-type"]) == ("softask", "SoftAskApproved")
     assert heard["detail"] == told(approved)
@@ -390,7 +371,7 @@ def test_without_a_bus_nobody_is_told_and_no_client_opened() -> None:
             raise AssertionError("a client was opened")
 
     session: Any = NoSession()
-    publisher("", session, Pauses().retry)(KEY, [SHOWN])
+    publisher("", session, Pauses().retry)([(KEY, SHOWN)], lambda: 60_000)
 
 
 def test_the_client_gives_up_as_early_as_the_tables_do() -> None:

@@ -9,9 +9,11 @@ import boto3
 import moto.backends
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from cli.dev.feed import Feed
 from cli.local_tables import NAMES
+from functions.core.campaign import Package
 from functions.core.model import Fact, FactKind
 from functions.ledger import handler as entry
 from functions.store import ledger
@@ -19,8 +21,9 @@ from functions.store.ledger import Recorded
 from functions.store.retry import Retry
 from functions.sweep.service import Sweeper
 from tests.engine.local import why_not
-from tests.integration.conftest import DAY, START, Admin, App, Database, Json, items
+from tests.integration.conftest import DAY, MINUTE, START, Admin, App, Database, Json, items
 from tests.integration.streams import tables
+from tests.unit.core.scene import shipped_file
 
 DUE = START + 14 * DAY
 
@@ -29,6 +32,9 @@ pytestmark = pytest.mark.skipif(why_not() is None, reason="reads the streams tha
 
 class Context:
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
 
 
 def stream(variable: str, at: int) -> list[Json]:
@@ -98,6 +104,94 @@ def test_row_16_a_window_that_ended_makes_re_eligible_once_with_its_own_id(app: 
     [fact] = items("SOFTASK_LEDGER_TABLE")
     assert fact["fact_id"]["S"] == f"push-softask:1:{DUE // 1000}:re_eligible"
     assert (fact["at"]["N"], fact["attempt"]["N"]) == (str(DUE), "1")
+
+
+class Windows:
+    """What the stream of windows told so far; each write has the time at which it was read."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.records: list[Json] = []
+
+    def read(self) -> None:
+        fresh = stream("SOFTASK_WINDOWS_TABLE", self._app.now)[len(self.records) :]
+        self.records += fresh
+
+    def sweep(self) -> None:
+        self.read()
+        Sweeper(lambda: 60_000, lambda _: None).sweep(self._app.now)
+        self.read()
+
+
+def ended() -> list[str]:
+    return sorted(
+        item["fact_id"]["S"]
+        for item in items("SOFTASK_LEDGER_TABLE")
+        if item["kind"]["S"] == "re_eligible"
+    )
+
+
+def test_row_16_a_due_window_that_a_decline_moves_before_the_sweep_has_ended(app: App) -> None:
+    windows = Windows(app)
+    app.track("PushSoftAskDeclined")
+    windows.read()
+    app.now = DUE + 5 * MINUTE
+    app.track("PushSoftAskDeclined")
+    windows.read()
+    assert [record["eventName"] for record in windows.records] == ["INSERT", "MODIFY"]
+    app.now += 14 * DAY
+    windows.sweep()
+    for _ in range(2):
+        assert deliver(windows.records) == []
+        assert ended() == [
+            f"push-softask:1:{due // 1000}:re_eligible"
+            for due in (DUE, DUE + 5 * MINUTE + 14 * DAY)
+        ]
+
+
+@pytest.mark.usefixtures("database")
+def test_row_16_a_due_window_that_the_next_ask_moves_before_the_sweep_has_ended(
+    package: Package,
+) -> None:
+    asks = [
+        {"content": "first"},
+        *({"content": "retry", "after": "declined", "wait": "14d"} for _ in range(2)),
+    ]
+    app = App(replace(package, campaigns=(shipped_file(attempts=asks),)))
+    windows = Windows(app)
+    for app.now in (START, DUE + 5 * MINUTE):
+        offer = app.value_moment()
+        assert offer
+        app.outcome("Shown", offer)
+        windows.read()
+    assert [record["eventName"] for record in windows.records] == ["INSERT", "MODIFY"]
+    app.now += 30 * DAY
+    windows.sweep()
+    assert deliver(windows.records) == []
+    assert [each.split(":")[1] for each in ended()] == ["1", "2"]
+
+
+def test_a_window_that_is_moved_before_its_time_has_not_ended(app: App) -> None:
+    windows = Windows(app)
+    offer = app.value_moment()
+    assert offer
+    app.outcome("Shown", offer)
+    app.now += MINUTE
+    app.outcome("Declined", offer)
+    windows.read()
+    assert [record["eventName"] for record in windows.records] == ["INSERT", "MODIFY"]
+    assert deliver(windows.records) == []
+    assert ended() == []
+
+
+def test_a_window_s_record_without_a_time_tells_nothing_and_fails_nothing(app: App) -> None:
+    app.track("PushSoftAskDeclined")
+    Sweeper(lambda: 60_000, lambda _: None).sweep(DUE)
+    records = stream("SOFTASK_WINDOWS_TABLE", DUE)
+    for each in records:
+        del each["dynamodb"]["ApproximateCreationDateTime"]
+    assert deliver(records) == []
+    assert ended() == []
 
 
 def test_a_window_that_a_grant_removed_makes_nobody_re_eligible(app: App) -> None:

@@ -17,13 +17,12 @@ from functions.store import connection, counters, ledger, windows
 from functions.store.connection import Unavailable
 from functions.store.keys import shard_of
 from functions.store.ledger import Deletion, Recorded
-from functions.store.retry import Busy, Retry
+from functions.store.retry import PATIENT_ROUNDS, Busy, Retry
 from tests.integration import streams
 from tests.integration.conftest import START, Admin, Database, Json, items
 from tests.integration.scheduler import Scheduler
 from tests.integration.streams import (
     PATIENT,
-    Bus,
     closed,
     counted,
     deliver,
@@ -201,11 +200,11 @@ def _empty() -> None:
                 batch.delete(item)
 
 
-@pytest.mark.parametrize("lost", [1, 3])
+@pytest.mark.parametrize("lost", [1, 3, 3 * PATIENT_ROUNDS])
 def test_row_05_an_answer_that_was_lost_loses_and_doubles_nothing(
     database: Database, lost: int
 ) -> None:
-    """The SDK sends its applied call again; at last the record is delivered once more."""
+    """The SDK sends its applied call again, and so does the ledger; at last the stream does."""
     facts, records = lives(1, ["u1"])
     left = lost
 
@@ -216,8 +215,8 @@ def test_row_05_an_answer_that_was_lost_loses_and_doubles_nothing(
             raise ReadTimeoutError(endpoint_url="http://localhost")
 
     database.after = lose
-    if lost == 3:
-        with pytest.raises(Unavailable):
+    if lost == 3 * PATIENT_ROUNDS:
+        with pytest.raises(Busy):
             deliver(records)
     deliver(records)
     assert counted() == expected(facts)
@@ -231,6 +230,19 @@ def test_row_22_a_conflict_is_tried_again_after_a_pause(database: Database) -> N
     database.refuse("TransactWriteItems", "TransactionCanceledException", reasons)
     assert deliver([told("u1", [one])], retry=Retry(pauses.append, lambda: 1.0)) == [one]
     assert len(pauses) == 3
+    assert counted() == expected([one])
+
+
+def test_row_21_throttling_within_a_transaction_is_waited_out(database: Database) -> None:
+    """The SDK does not repeat a transaction that was cancelled."""
+    pauses: list[float] = []
+    one = fact("of_1:shown", campaign="push")
+    reasons = ["None", "None", "ThrottlingError"]
+    times = PATIENT_ROUNDS - 1
+    database.refuse("TransactWriteItems", "TransactionCanceledException", reasons, times=times)
+    assert deliver([told("u1", [one])], retry=Retry(pauses.append, lambda: 1.0)) == [one]
+    assert pauses[:6] == [0.02, 0.04, 0.08, 0.16, 0.32, 0.4]
+    assert (len(pauses), set(pauses[6:])) == (times, {0.4})
     assert counted() == expected([one])
 
 
@@ -396,43 +408,6 @@ def test_pages_are_followed_to_the_end(database: Database, monkeypatch: pytest.M
     database.calls.clear()
     assert counted(["push"]) == expected(facts)
     assert database.calls == ["Query"] * (15 + 4)
-
-
-# --- what is told on ---
-
-
-def test_facts_are_published_behind_their_writing_on_every_delivery() -> None:
-    facts = many(60)
-    bus = Bus()
-    for _ in range(2):
-        deliver([told("u1", facts)], bus)
-    assert bus.heard == [(key("u1"), each.id) for each in facts] * 2
-
-
-def test_row_39_nothing_of_an_ended_life_is_published() -> None:
-    mark("u1", START, START + DAY)
-    bus = Bus()
-    later = fact("of_2:shown", at=START + DAY)
-    deliver([told("u1", [fact("of_1:shown"), later]), told("u1", [fact("of_1:shown")])], bus)
-    assert bus.heard == [(key("u1"), later.id)]
-
-
-def test_what_could_not_be_published_is_at_the_next_delivery_and_counts_once() -> None:
-    facts = many(3)
-    bus = Bus()
-    bus.breaks = Unavailable()
-    with pytest.raises(Unavailable):
-        deliver([told("u1", facts)], bus)
-    bus.breaks = None
-    assert deliver([told("u1", facts)], bus) == []
-    assert [id_ for _, id_ in bus.heard] == [each.id for each in facts]
-    assert counted() == expected(facts)
-
-
-def test_a_tombstone_publishes_nothing() -> None:
-    bus = Bus()
-    assert deliver([tombstone("u1")], bus) == []
-    assert bus.heard == []
 
 
 # --- what is stored ---

@@ -34,6 +34,7 @@ class Lambda:
 
     def __init__(self) -> None:
         self.bus = Bus()
+        self.called: list[str] = []
         self.payloads: list[bytes] = []
         self.wrong: Json | None = None
         self.after: Callable[[], None] = lambda: None
@@ -43,7 +44,8 @@ class Lambda:
         return [json.loads(payload) for payload in self.payloads]
 
     def invoke(self, **call: Any) -> Json:
-        assert (call["FunctionName"], call["InvocationType"]) == (FUNCTION, "RequestResponse")
+        assert call["InvocationType"] == "RequestResponse"
+        self.called.append(call["FunctionName"])
         self.payloads.append(call["Payload"])
         answer = self.wrong or _answer(self.invoked[-1])
         self.after()
@@ -75,12 +77,15 @@ def function(database: Database, monkeypatch: pytest.MonkeyPatch) -> Lambda:
     return stand_in
 
 
-def keep(name: str, payload: Any, minute: int = 0) -> str:
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
+
+
+def keep(name: str, payload: Any, minute: int = 0, function: str = FUNCTION) -> str:
     """An object as Lambda writes it; the invocation's own fields stand beside the payload."""
     body = {
         "requestContext": {
             "requestId": "c9b8fa9f",
-            "functionArn": f"arn:aws:lambda:us-east-1:123456789012:function:{FUNCTION}",
+            "functionArn": f"{ARN}{function}",
             "condition": "RetryAttemptsExhausted",
             "approximateInvokeCount": 11,
         },
@@ -107,8 +112,8 @@ def left() -> list[str]:
     return [each["Key"] for each in found]
 
 
-def run(*options: str, answer: str | None = None) -> Result:
-    arguments = ["ledger", "replay", "--bucket", BUCKET, "--function", FUNCTION, *options]
+def run(*options: str, answer: str | None = None, function: str = FUNCTION) -> Result:
+    arguments = ["ledger", "replay", "--bucket", BUCKET, "--function", function, *options]
     return CliRunner().invoke(softask, arguments, input=answer)
 
 
@@ -141,12 +146,33 @@ def test_a_payload_may_be_a_text_that_holds_json(function: Lambda) -> None:
 
 
 def test_the_payload_goes_byte_for_byte(function: Lambda) -> None:
-    put("a", b'{"payload": {"Records": [], "big": 1.00000000000000000001e0, "text": "\\u00e4"}}')
+    context = f'"requestContext": {{"functionArn": "{ARN}{FUNCTION}"}}'
+    payload = '{"Records": [], "big": 1.00000000000000000001e0, "text": "\\u00e4"}'
+    put("a", f'{{{context}, "payload": {payload}}}'.encode())
     function.wrong = {"StatusCode": 200, "Payload": _body({"batchItemFailures": []})}
     said("--yes")
-    assert function.payloads == [
-        b'{"Records": [], "big": 1.00000000000000000001e0, "text": "\\u00e4"}'
-    ]
+    assert function.payloads == [payload.encode()]
+
+
+@pytest.mark.parametrize(
+    "named", ["softask-ledger", "softask-ledger:live", f"{ARN}softask-ledger", f"{ARN}{FUNCTION}"]
+)
+@pytest.mark.parametrize("failed", ["softask-ledger", FUNCTION, "softask-ledger:$LATEST"])
+def test_the_function_that_failed_goes_by_any_of_its_names(
+    function: Lambda, named: str, failed: str
+) -> None:
+    keep("a", {"Records": RECORDS}, function=failed)
+    assert run("--yes", function=named).exit_code == 0
+    assert (function.called, left()) == ([named], [])
+
+
+@pytest.mark.parametrize("named", ["softask-prod-ledger:live", f"{ARN}softask-prod-ledger"])
+def test_another_stage_s_records_are_never_fed_to_this_one(function: Lambda, named: str) -> None:
+    stays = keep("a", {"Records": RECORDS})
+    result = run("--yes", function=named)
+    assert result.exit_code == 1
+    assert f"left: {stays}: it is of softask-ledger, which is another function." in result.output
+    assert (function.invoked, left()) == ([], [stays])
 
 
 def test_events_that_were_not_published_are_published_then(function: Lambda) -> None:
@@ -201,6 +227,9 @@ def test_another_function_s_answer_deletes_nothing(function: Lambda, answer: Any
         b'{"payload": {"records": []}}',
         b'{"payload": "{"}',
         b'{"payload": []}',
+        b'{"payload": {"Records": []}}',
+        b'{"requestContext": {}, "payload": {"Records": []}}',
+        b'{"requestContext": {"functionArn": null}, "payload": {"Records": []}}',
     ],
 )
 def test_what_is_no_failed_invocation_is_left_and_never_invoked(
@@ -342,8 +371,8 @@ def test_a_dry_run_lists_the_oldest_first_and_does_nothing(function: Lambda) -> 
     assert (function.invoked, sorted(left())) == ([], sorted(keys))
 
 
-def test_an_empty_bucket_is_good_news() -> None:
-    assert said("--yes") == "Nothing is kept there: the ledger took every record.\n"
+def test_an_empty_bucket_is_said_to_be_empty() -> None:
+    assert said("--yes") == "Nothing is kept in that bucket.\n"
 
 
 def test_nothing_happens_where_nobody_can_be_asked(function: Lambda) -> None:

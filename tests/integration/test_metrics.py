@@ -14,6 +14,7 @@ from cli.dev import terminal
 from functions.core.model import FactKind
 from functions.core.reason import Reason
 from functions.ledger import handler as ledger
+from functions.ledger.events import NotPublished
 from functions.metrics import Metric, emf, of_decision, of_fact
 from functions.store.retry import MAX_ROUNDS, Retry
 from functions.sweep import handler as sweep
@@ -185,6 +186,29 @@ def test_row_21_a_call_that_the_database_did_not_answer_counts_as_unavailable(
     assert counted(line) == {("Unavailable", OF_STAGE): 1}
 
 
+def test_what_was_written_of_a_batch_counts_though_another_user_s_write_failed(
+    app: App, database: Database
+) -> None:
+    batch = [message("ValueMomentReached", user=user, messageId=user) for user in ("u1", "u2")]
+    writes: list[str] = []
+
+    def fail_second(operation: str) -> None:
+        if operation == "PutItem":
+            writes.append(operation)
+            if len(writes) > 1:
+                fail(operation)
+
+    database.before = fail_second
+    status, _ = app.send("/v1/batch", json.dumps({"batch": batch}))
+    assert status == 503
+    decided, failed = lines(app.log)
+    assert counted(decided)["Decision.offer_granted", OF_CAMPAIGN] == 1
+    assert counted(failed) == {("Unavailable", OF_STAGE): 1}
+    database.before = lambda _: None
+    app.post("/v1/batch", {"batch": batch})
+    assert [counted(line).get(("Decided", OF_STAGE)) for line in lines(app.log)] == [1, None, 1]
+
+
 def test_row_66_campaigns_that_could_not_be_refreshed_count(app: App, database: Database) -> None:
     app.now += 20_000
     database.before = fail
@@ -273,6 +297,48 @@ def test_row_49_a_record_that_fails_counts_in_its_error_line(
     assert counted(line) == {("FailedRecords", OF_STAGE): 1}
 
 
+def test_facts_count_once_though_nobody_could_be_told_of_them(
+    app: App, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise NotPublished(0)
+
+    monkeypatch.setattr(ledger, "_publish", refuse)
+    app.value_moment()
+    delivered = written(known("u1"))
+    for _ in range(2):
+        deliver(*delivered)
+    recorded, *failed = lines(logged)
+    assert counted(recorded)["Fact.offered", OF_CAMPAIGN] == 1
+    assert [(line["level"], line["message"], line["left"]) for line in failed] == [
+        ("ERROR", "not_published", 1)
+    ] * 2
+    assert [counted(line) for line in failed] == [{("FailedRecords", OF_STAGE): 1}] * 2
+
+
+def test_a_batch_that_runs_out_of_time_is_one_line(app: App, logged: io.StringIO) -> None:
+    app.value_moment()
+    invocation: Any = Invocation(left=ledger.RESERVE)
+    ledger.handler({"Records": written(known("u1")) * 3}, invocation)
+    [line] = lines(logged)
+    assert (line["level"], line["message"], line["left"]) == ("ERROR", "out_of_time", 3)
+    assert "exception" not in line
+    assert counted(line) == {("FailedRecords", OF_STAGE): 1}
+
+
+def test_the_ledger_s_lost_rounds_have_a_metric_of_their_own(
+    app: App, database: Database, logged: io.StringIO
+) -> None:
+    app.value_moment()
+    delivered = written(known("u1"))
+    reasons = ["None", "None", "None", "TransactionConflict"]
+    database.refuse("TransactWriteItems", "TransactionCanceledException", reasons, times=2)
+    deliver(*delivered)
+    of_stage, of_campaign = lines(logged)
+    assert counted(of_stage) == {("LedgerConflicts", OF_STAGE): 2, ("LedgerLag", OF_STAGE): 0}
+    assert counted(of_campaign)["Fact.offered", OF_CAMPAIGN] == 1
+
+
 def test_the_dev_server_says_nothing_of_what_only_counts(
     app: App, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -354,6 +420,8 @@ def test_every_metric_of_the_stage_is_emitted_by_some_function(
     app: App, database: Database, logged: io.StringIO
 ) -> None:
     app.value_moment()
+    reasons = ["None", "TransactionConflict"]
+    database.refuse("TransactWriteItems", "TransactionCanceledException", reasons, times=1)
     deliver(*written(known("u1")))
     swept(logged, Invocation())
     database.before = lambda _: database.refuse("PutItem", "ConditionalCheckFailedException")
