@@ -60,11 +60,13 @@ fuzz: $(READY) ## Schemathesis: no answer of the dev server that the OpenAPI doc
 	$(BIN)/uv pip sync --quiet --python build/fuzz/bin/python --require-hashes requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz
 
-prove: $(READY) engine ## The deep runs: 10,000 random lives and campaigns, and the engine's tests
+prove: $(READY) engine ## The deep runs: 10,000 random lives, 200,000 simulated users, and the engine's tests
 	$(BIN)/python -m pytest tests/unit/core/test_machine.py tests/unit/core/test_adversarial.py \
 	  tests/unit/core/test_engine_properties.py tests/unit/core/test_merge_properties.py \
 	  tests/unit/core/test_merge_confluence.py tests/unit/core/test_merge_machine.py \
 	  tests/integration/test_identity_machine.py --no-cov --hypothesis-profile=prove
+	$(BIN)/python -m tests.simulation
+	SOFTASK_SIMULATED=2000 $(BIN)/python -m pytest tests/simulation --no-cov
 
 bench: $(READY) ## Ratios, each measured in one run: audiences beside other engines, and the backtest
 	@test -x build/bench/bin/python || $(PYTHON) -m venv build/bench

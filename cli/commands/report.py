@@ -1,7 +1,8 @@
 """`softask report`: what a campaign led to, and whether it earns its place."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from cli.commands.explain import Campaign
 from cli.commands.target import DEV_SERVER, Profile, Region, Url, fail, remote_at
 
 if TYPE_CHECKING:
+    from cli.remote import Remote
     from cli.report.figures import Statistics, Wishes
     from functions.wire.report import ReportAnswer
 
@@ -22,7 +24,11 @@ def report(
     campaign: Campaign,
     first: Annotated[
         str | None,
-        typer.Option("--from", metavar="DAY", help="UTC; else 29 days before the last day."),
+        typer.Option(
+            "--from",
+            metavar="DAY",
+            help="UTC; else the experiment's first day, or 29 days before the last one.",
+        ),
     ] = None,
     last: Annotated[
         str | None, typer.Option("--to", metavar="DAY", help="UTC, included; else today.")
@@ -41,7 +47,9 @@ def report(
     ] = None,
     detect: Annotated[
         float,
-        typer.Option(min=0.01, max=50, help="The smallest difference that matters, in points."),
+        typer.Option(
+            metavar="POINTS", help="The smallest difference that matters: 0.01 to 50 points."
+        ),
     ] = 2,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the server's answer, and the statistics.")
@@ -63,18 +71,62 @@ def report(
     Example: softask report push-softask --from 2026-11-01 --html report.html
     """
     asked = {"from": _day("--from", first), "to": _day("--to", last), "platform": platform}
-    days = _days(window)
+    days, detectable = _days(window), _share(detect)
     with remote_at(url, profile, region) as remote:
-        from cli.remote import path_of  # noqa: PLC0415 - httpx
-
-        told = remote.get(path_of("campaigns", campaign, "report"), **asked)
+        told, began = _told(remote, campaign, asked)
     # Not earlier: SciPy and rich are slow to import.
     from cli.report.figures import Wishes  # noqa: PLC0415
 
-    wishes = Wishes(window=days, control=control, detectable=detect / 100)
+    wishes = Wishes(window=days, control=control, detectable=detectable, began=began)
     answer, statistics = _analysed(told, wishes)
     _write(answer, statistics, csv, html)
     _show(told, answer, statistics, as_json=as_json)
+
+
+def _told(
+    remote: "Remote", campaign: str, asked: dict[str, str | None]
+) -> tuple[dict[str, Any], str | None]:
+    """The answer, and the experiment's first day, on which it begins unless another was named.
+
+    A start that stays is what the sequential interval is promised for.
+    """
+    import msgspec  # noqa: PLC0415
+
+    from cli.remote import path_of  # noqa: PLC0415 - httpx
+    from cli.report.figures import first_day  # noqa: PLC0415
+    from functions.wire.report import ReportAnswer  # noqa: PLC0415
+
+    path = path_of("campaigns", campaign, "report")
+    told = remote.get(path, **asked)
+    answer = msgspec.convert(told, ReportAnswer)
+    if first_day(answer) is None:
+        return told, None
+    longest = _longest(remote, path, {**asked, "to": answer.to})
+    if longest is None and asked["from"] is None:
+        typer.echo(
+            "The whole experiment is too much for one answer, so that this begins 30 days before "
+            "the last one. Look every time from the same day (--from).",
+            err=True,
+        )
+    began = first_day(msgspec.convert(longest, ReportAnswer)) if longest else None
+    if asked["from"] is not None or began in (None, answer.from_):
+        return told, began
+    return remote.get(path, **{**asked, "from": began, "to": answer.to}), began
+
+
+def _longest(remote: "Remote", path: str, asked: dict[str, str | None]) -> dict[str, Any] | None:
+    """As many days as one answer may have; None where they are too many bytes."""
+    from cli.remote import Refused  # noqa: PLC0415
+    from functions.wire.report import MOST_DAYS  # noqa: PLC0415
+
+    last = date.fromisoformat(str(asked["to"]))
+    first = max(date(1970, 1, 1), last - timedelta(days=MOST_DAYS - 1))
+    try:
+        return remote.get(path, **{**asked, "from": first.isoformat()})
+    except Refused as refused:
+        if refused.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise
+    return None
 
 
 def _analysed(told: dict[str, Any], wishes: "Wishes") -> "tuple[ReportAnswer, Statistics]":
@@ -129,6 +181,12 @@ def _day(option: str, text: str | None) -> str | None:
         return None if text is None else date.fromisoformat(text).isoformat()
     except ValueError:
         fail(f"{option} is a day such as 2026-11-21, not {text}", 2)
+
+
+def _share(points: float) -> float:
+    if not 0.01 <= points <= 50:  # Nor is nan.
+        fail(f"--detect is a number of points from 0.01 to 50, not {points:g}", 2)
+    return points / 100
 
 
 def _days(text: str) -> int:

@@ -216,7 +216,9 @@ _REPORT = report.ReportAnswer(
             prompted=1,
         ),
     ),
-    versions=(report.VersionReport(version=0, arms={}, variants={}, has_goal=False),),
+    versions=(
+        report.VersionReport(version=0, arms={}, variants={}, has_goal=False, longest_wait_days=14),
+    ),
     app_wide=report.AppWide(prompted=0, unasked=0),
 )
 

@@ -1,4 +1,4 @@
-"""Charts as SVG that needs nothing around it: colours are the page's (`--c0` to `--c5`)."""
+"""Charts as SVG that needs nothing around it: colours are the page's (`--c0` to `--c11`)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _HEIGHT = 260
 _TOP = 14
 _BOTTOM = 30
 _LEFT = 56
-COLOURS = 6
+COLOURS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +165,10 @@ def _names(across: _Scale, up: _Scale, rows: Sequence[Line]) -> Iterator[str]:
     ended = (row for row in rows if row.points)
     lowest = -100.0
     for row in sorted(ended, key=lambda row: row.points[-1][1], reverse=True):
-        lowest = max(up.at(row.points[-1][1]), lowest + 16)
+        end = up.at(row.points[-1][1])
+        lowest = max(end, lowest + 16)
         x = across.at(row.points[-1][0]) + 10
         yield (
+            f'<line class="lead c{row.colour}" x1="{x - 6}" x2="{x - 2}" y1="{end}" y2="{lowest}"/>'
             f'<text class="name c{row.colour}" x="{x}" y="{lowest + 4}">{escape(row.label)}</text>'
         )

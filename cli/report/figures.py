@@ -1,7 +1,8 @@
 """What the report says: the stored figures as shares and means, compared with a control."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
@@ -10,11 +11,20 @@ import msgspec
 from cli.report import statistics
 from cli.report.statistics import Mean, Proportion
 from functions.core.experiment import DIRECT_PROMPT, HOLDOUT, SOFT_ASK
-from functions.wire.report import ArmReport, ReportAnswer, ReportRow
+from functions.wire.report import ArmReport, ReportAnswer, ReportRow, VersionReport
 
-Metric = Literal["net_opt_in", "any_grant"]
+Metric = Literal["net_opt_in", "any_grant", "goals"]
+
+FEWEST_TO_PLAN = 10
+"""Successes, and failures, of the control: below that its rate is mostly noise."""
+
+FEWEST_IN_STRATUM = 2
+"""Users of each arm: one alone has no variance."""
 
 Row = ArmReport | ReportRow
+
+Plan = Mapping[str, Fraction]
+"""How users were dealt: the share of each arm, and of each variant of the soft ask."""
 
 _KEYS = ("arm", "variant")
 _COUNTS = tuple(name for name in ArmReport.__struct_fields__ if name not in _KEYS)
@@ -27,12 +37,14 @@ class UnknownControl(Exception):
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """window: days of the attribution. control: the name of an arm; None to choose one.
 
-    detectable: the smallest difference that matters, as a share (0.02 is two points).
+    detectable: the smallest difference that matters, as a share (0.02 is two points). began: the
+    first day of the newest experiment; None where there is none.
     """
 
     window: int = 7
     control: str | None = None
     detectable: float = 0.02
+    began: str | None = None
 
 
 # --- what is said ---
@@ -122,11 +134,17 @@ class Difference(_Said, frozen=True, kw_only=True):
 
 
 class Compared(_Said, frozen=True, kw_only=True):
-    """Two arms by a metric. difference: null while there is too little to say anything.
+    """Two arms by a metric, as users were dealt alike (see `docs/statistics.md`).
 
+    difference: null while there is too little to say anything, where the sample ratio is off, and
+    where a campaign asks for no permission; then the metric is `goals`.
     isPart: the treatment is a variant whose whole arm is compared beside it.
-    usersNeeded: of both arms together, to see a difference of `detectable` four times of five.
+    usersNeeded: of both arms together, for the sequential interval to show a difference of
+    `detectable` four times of five; usersNeededOnce: for one look. Null while it is too early to
+    plan. leftOut: users of both arms in versions where one of the arms got nobody.
     goals: goal events a user; null where no version counts any.
+    sentence, goalSentence: what may be said of the permission, and of the goal; null where there
+    is none, or the other says it.
     """
 
     control: str
@@ -136,8 +154,12 @@ class Compared(_Said, frozen=True, kw_only=True):
     difference: Difference | None
     goals: Difference | None
     users_needed: int | None
+    users_needed_once: int | None
     users_missing: int | None
-    sentence: str
+    left_out: int
+    left_out_versions: tuple[int, ...]
+    sentence: str | None
+    goal_sentence: str | None
 
 
 class SampleRatio(_Said, frozen=True, kw_only=True):
@@ -152,8 +174,10 @@ class SampleRatio(_Said, frozen=True, kw_only=True):
 class Statistics(_Said, frozen=True, kw_only=True):
     """What the figures mean. notes: what is missing, and what to do about it.
 
-    metric: by which arms are compared and drawn. unripe: exposed users whose attribution window
-    is not over yet.
+    metric: by which arms are drawn; `goals` draws users with any. unripe: exposed users whose
+    attribution window is not over yet. longestWait: days until a retry of some version; null where
+    no version has any. weightsChanged: users were dealt in several ways that are compared.
+    beganBefore: the experiment's first day, where it lies before the report's.
     """
 
     window_days: int
@@ -163,6 +187,9 @@ class Statistics(_Said, frozen=True, kw_only=True):
     metric: Metric
     control: str | None
     unripe: int
+    longest_wait: float | None
+    weights_changed: bool
+    began_before: str | None
     arms: tuple[ArmFigures, ...]
     comparisons: tuple[Compared, ...]
     sample_ratio: SampleRatio | None
@@ -173,23 +200,39 @@ def analyse(answer: ReportAnswer, wishes: Wishes) -> Statistics:
     """Everything. Raises `UnknownControl`."""
     groups = tuple(_groups(answer))
     control = _control(groups, wishes.control)
-    metric = _metric(control)
+    metric = _drawn(answer, groups)
     arms = tuple(_arm(group, answer, wishes.window, metric) for group in groups)
     ratio = _sample_ratio(answer)
-    compared = tuple(_comparisons(control, groups, answer, wishes, ratio)) if control else ()
+    judge = _Judge(answer=answer, wishes=wishes, ratio=ratio, plans=_plans(answer))
+    began = wishes.began
     return Statistics(
         window_days=wishes.window,
         detectable=wishes.detectable,
-        asks_permission=answer.kind != "popup",
+        asks_permission=_asks_permission(answer),
         has_goal=_has_goal(answer),
         metric=metric,
         control=control.name if control else None,
-        unripe=_unripe(answer, wishes.window),
+        unripe=_unripe(answer, wishes.window) if _asks_permission(answer) else 0,
+        longest_wait=max((each.longest_wait_days or 0 for each in answer.versions), default=0)
+        or None,
+        weights_changed=_weights_changed(answer),
+        began_before=began if began is not None and began < answer.from_ else None,
         arms=arms,
-        comparisons=compared,
+        comparisons=tuple(judge.compared(control, groups)) if control else (),
         sample_ratio=_told_ratio(ratio, answer),
         notes=tuple(_notes(answer, groups, control)),
     )
+
+
+def first_day(answer: ReportAnswer) -> str | None:
+    """The first exposure under the newest weights that deal more than one arm or variant."""
+    newest = _newest_experiment(answer)
+    if newest is None:
+        return None
+    alike = _plan(newest)
+    versions = {each.version for each in answer.versions if _plan(each) == alike}
+    days = (row.day for row in answer.rows if row.version in versions and row.exposed)
+    return min(days, default=None)
 
 
 # --- arms ---
@@ -304,6 +347,8 @@ def _part_of(metric: Metric, window: int) -> Callable[[Row], int]:
     """Those of the exposed who count by the metric."""
     if metric == "any_grant":
         return lambda row: _converted(row, window)
+    if metric == "goals":
+        return lambda row: row.goal_users
     return lambda row: row.opted_in
 
 
@@ -373,6 +418,10 @@ def _unripe(answer: ReportAnswer, window: int) -> int:
     return sum(row.exposed for row in answer.rows if row.day >= ripe)
 
 
+def _asks_permission(answer: ReportAnswer) -> bool:
+    return answer.kind != "popup"
+
+
 def _has_goal(answer: ReportAnswer) -> bool:
     counted = any(each.goals for each in answer.arms)
     return counted or any(version.has_goal for version in answer.versions)
@@ -397,69 +446,182 @@ def _control(groups: Sequence[Group], wished: str | None) -> Group | None:
 
 def _named(groups: Sequence[Group], wished: str) -> Group:
     for group in groups:
-        if wished in (group.name, group.name.rpartition("/")[2]):
+        if wished == group.name:
+            return group
+    for group in groups:
+        if wished == group.name.rpartition("/")[2]:
             return group
     known = ", ".join(group.name for group in groups)
     raise UnknownControl(f"There is no arm {wished}; there is {known or 'none yet'}.")
 
 
-def _metric(control: Group | None) -> Metric:
-    """A holdout approves nothing, so it is compared by any grant."""
-    return "any_grant" if control and control.arm == HOLDOUT else "net_opt_in"
+def _drawn(answer: ReportAnswer, groups: Sequence[Group]) -> Metric:
+    return _metric(answer, [group for group in groups if group.totals.exposed])
 
 
-def _comparisons(
-    control: Group,
-    groups: Sequence[Group],
-    answer: ReportAnswer,
-    wishes: Wishes,
-    ratio: statistics.SampleRatio | None,
-) -> Iterator[Compared]:
-    for group in groups:
-        is_other = group.arm != control.arm or (group.is_part and control.is_part)
-        if is_other and group.name != control.name and group.totals.exposed:
-            yield _compared(control, group, answer, wishes, ratio)
+def _metric(answer: ReportAnswer, groups: Sequence[Group]) -> Metric:
+    """Net opt-in is the same thing only within the soft ask.
+
+    A holdout approves nothing; and a direct prompt's grant counts for a day, an approval's ever.
+    """
+    if not _asks_permission(answer):
+        return "goals"
+    return "net_opt_in" if all(group.arm == SOFT_ASK for group in groups) else "any_grant"
 
 
-def _compared(
-    control: Group,
-    treatment: Group,
-    answer: ReportAnswer,
-    wishes: Wishes,
-    ratio: statistics.SampleRatio | None,
-) -> Compared:
-    metric = "any_grant" if treatment.arm == HOLDOUT else _metric(control)
-    part = _part_of(metric, wishes.window)
-    one, other = (
-        Proportion(part(group.totals), group.totals.exposed) for group in (control, treatment)
-    )
-    found = statistics.compare_proportions(one, other)
-    needed = _needed(one, other, wishes.detectable)
-    missing = None if needed is None else max(0, needed - one.users - other.users)
-    goals = statistics.compare_means(_goals(control), _goals(treatment))
-    return Compared(
-        control=control.name,
-        treatment=treatment.name,
-        metric=metric,
-        is_part=treatment.is_part and not control.is_part,
-        difference=_difference(found),
-        goals=_difference(goals) if _has_goal(answer) else None,
-        users_needed=needed,
-        users_missing=missing,
-        sentence=statistics.sentence(control.name, treatment.name, found, ratio, missing),
-    )
+_GOT = {"net_opt_in": "opted in", "any_grant": "got the permission"}
 
 
-def _goals(group: Group) -> Mean:
-    totals = group.totals
-    return Mean(totals.goals, totals.goal_squares, totals.exposed)
+class _Stratum(msgspec.Struct, frozen=True, kw_only=True):
+    """Both arms' rows of users who were dealt in the same proportions."""
+
+    control: Sequence[ReportRow]
+    treatment: Sequence[ReportRow]
+
+    @property
+    def is_filled(self) -> bool:
+        sides = (self.control, self.treatment)
+        return all(_exposed(side) >= FEWEST_IN_STRATUM for side in sides)
 
 
-def _needed(control: Proportion, treatment: Proportion, detectable: float) -> int | None:
-    if control.rate is None or not treatment.users:
-        return None
+class _Judge(msgspec.Struct, frozen=True, kw_only=True):
+    answer: ReportAnswer
+    wishes: Wishes
+    ratio: statistics.SampleRatio | None
+    plans: Mapping[int, Plan | int]
+
+    @property
+    def is_off(self) -> bool:
+        return self.ratio is not None and self.ratio.is_mismatch
+
+    def compared(self, control: Group, groups: Sequence[Group]) -> Iterator[Compared]:
+        """The control with all that are not of it."""
+        for group in groups:
+            is_other = group.arm != control.arm or (group.is_part and control.is_part)
+            if is_other and group.name != control.name and group.totals.exposed:
+                yield self._compared(control, group)
+
+    def _compared(self, control: Group, treatment: Group) -> Compared:
+        metric = _metric(self.answer, (control, treatment))
+        strata = list(_strata(self.answer, self.plans, control, treatment))
+        filled = [each for each in strata if each.is_filled]
+        left_out = [
+            row
+            for each in strata
+            if not each.is_filled
+            for row in (*each.control, *each.treatment)
+            if row.exposed
+        ]
+        of_rates = self._of_rates(control, treatment, metric, filled)
+        return Compared(
+            control=control.name,
+            treatment=treatment.name,
+            metric=metric,
+            is_part=treatment.is_part and not control.is_part,
+            left_out=_exposed(left_out),
+            left_out_versions=tuple(sorted({row.version for row in left_out})),
+            **of_rates,
+            **self._of_goals(control, treatment, filled),
+        )
+
+    def _of_rates(
+        self, control: Group, treatment: Group, metric: Metric, strata: Sequence[_Stratum]
+    ) -> dict[str, Any]:
+        if metric == "goals":
+            none = ("difference", "users_needed", "users_needed_once", "users_missing", "sentence")
+            return dict.fromkeys(none)
+        part = _part_of(metric, self.wishes.window)
+        pairs = [(_rate(each.control, part), _rate(each.treatment, part)) for each in strata]
+        one, other = (
+            Proportion(sum(arm.successes for arm in side), sum(arm.users for arm in side))
+            for side in (tuple(zip(*pairs, strict=True)) or ((), ()))
+        )
+        found = None if self.is_off else statistics.compare_proportions(pairs)
+        needed, once = _needed(one, other, self.wishes.detectable)
+        missing = None if needed is None else max(0, needed - one.users - other.users)
+        return {
+            "difference": _difference(found),
+            "users_needed": needed,
+            "users_needed_once": once,
+            "users_missing": missing,
+            "sentence": statistics.sentence(
+                control.name,
+                treatment.name,
+                found,
+                self.ratio,
+                missing,
+                _GOT[metric],
+            ),
+        }
+
+    def _of_goals(
+        self, control: Group, treatment: Group, strata: Sequence[_Stratum]
+    ) -> dict[str, Any]:
+        if not _has_goal(self.answer):
+            return {"goals": None, "goal_sentence": None}
+        pairs = [(_goals(each.control), _goals(each.treatment)) for each in strata]
+        found = None if self.is_off else statistics.compare_means(pairs)
+        said = statistics.goal_sentence(control.name, treatment.name, found, self.ratio)
+        is_said = self.is_off and _asks_permission(self.answer)
+        return {"goals": _difference(found), "goal_sentence": None if is_said else said}
+
+
+def _strata(
+    answer: ReportAnswer, plans: Mapping[int, Plan | int], control: Group, treatment: Group
+) -> Iterator[_Stratum]:
+    """Arms of other proportions got their users at other times, and differ by that alone."""
+    for numbers in _dealt_alike(plans):
+        rows = [row for row in answer.rows if row.version in numbers and not row.attempt]
+        yield _Stratum(
+            control=[row for row in rows if control.has(row)],
+            treatment=[row for row in rows if treatment.has(row)],
+        )
+
+
+def _dealt_alike(plans: Mapping[int, Plan | int]) -> Iterator[frozenset[int]]:
+    """Versions of the same proportions; what cannot be read is dealt like nothing else."""
+    seen: list[Plan | int] = []
+    for plan in plans.values():
+        if plan not in seen:
+            seen.append(plan)
+            yield frozenset(number for number, other in plans.items() if other == plan)
+
+
+def _plans(answer: ReportAnswer) -> dict[int, Plan | int]:
+    return {
+        each.version: each.version if each.arms is None else _plan(each) for each in answer.versions
+    }
+
+
+def _weights_changed(answer: ReportAnswer) -> bool:
+    exposed = {row.version for row in answer.rows if row.exposed}
+    plans = {number: plan for number, plan in _plans(answer).items() if number in exposed}
+    return len(list(_dealt_alike(plans))) > 1
+
+
+def _exposed(rows: Iterable[ReportRow]) -> int:
+    return sum(row.exposed for row in rows)
+
+
+def _rate(rows: Sequence[ReportRow], part: Callable[[Row], int]) -> Proportion:
+    return Proportion(sum(map(part, rows)), _exposed(rows))
+
+
+def _goals(rows: Sequence[ReportRow]) -> Mean:
+    goals, squares = sum(row.goals for row in rows), sum(row.goal_squares for row in rows)
+    return Mean(goals, squares, _exposed(rows))
+
+
+def _needed(
+    control: Proportion, treatment: Proportion, detectable: float
+) -> tuple[int | None, int | None]:
+    """For the sequential interval, and for one look; None while the control says too little."""
+    fewest = min(control.successes, control.users - control.successes)
+    if control.rate is None or fewest < FEWEST_TO_PLAN or not treatment.users:
+        return None, None
     share = treatment.users / (control.users + treatment.users)
-    return statistics.users_needed(control.rate, detectable, share=share)
+    always = statistics.users_needed_always(control.rate, detectable, share=share)
+    return always, statistics.users_needed(control.rate, detectable, share=share)
 
 
 def _difference(found: statistics.Comparison | None) -> Difference | None:
@@ -505,28 +667,38 @@ def _dealt(answer: ReportAnswer) -> tuple[dict[str, int], dict[str, float]]:
     observed: dict[str, int] = {}
     expected: dict[str, float] = {}
     for version in answer.versions:
-        dealt = _weights(version.arms or {}, version.variants or {})
-        weights = {name: weight for name, weight in dealt if weight}
+        plan = _plan(version)
         users = {
             name: sum(row.exposed for row in answer.rows if _is_dealt(row, version.version, name))
-            for name in weights
+            for name in plan
         }
-        for name, weight in weights.items():
-            share = weight / sum(weights.values())
+        for name, share in plan.items():
             observed[name] = observed.get(name, 0) + users[name]
-            expected[name] = expected.get(name, 0) + share * sum(users.values())
+            expected[name] = expected.get(name, 0) + float(share * sum(users.values()))
     return observed, {name: users for name, users in expected.items() if users}
 
 
-def _weights(arms: dict[str, int], variants: dict[str, int]) -> Iterator[tuple[str, float]]:
+def _plan(version: VersionReport) -> Plan:
+    """Empty where it dealt nobody, or cannot be read."""
+    weights = dict(_weights(version.arms or {}, version.variants or {}))
+    whole = sum(weights.values())
+    return {name: weight / whole for name, weight in weights.items() if weight}
+
+
+def _newest_experiment(answer: ReportAnswer) -> VersionReport | None:
+    dealt = [each for each in answer.versions if len(_plan(each)) > 1]
+    return max(dealt, key=lambda each: each.version, default=None)
+
+
+def _weights(arms: dict[str, int], variants: dict[str, int]) -> Iterator[tuple[str, Fraction]]:
     """The share of each arm, and within the soft ask of each variant."""
     whole = sum(variants.values())
     for arm, weight in arms.items():
         if arm == SOFT_ASK and whole:
             for variant, part in variants.items():
-                yield _name(arm, variant), weight * part / whole
+                yield _name(arm, variant), Fraction(weight * part, whole)
         else:
-            yield arm, weight
+            yield arm, Fraction(weight)
 
 
 def _is_dealt(row: ReportRow, version: int, name: str) -> bool:
@@ -542,8 +714,9 @@ def _notes(answer: ReportAnswer, groups: Sequence[Group], control: Group | None)
     if not answer.rows:
         yield (
             f"Nothing happened between {answer.from_} and {answer.to}. Is the campaign active "
-            "(softask campaigns list), and does the app send its trigger? softask explain USER "
-            f"{answer.campaign} says why a user is not asked."
+            "(softask campaigns list), and does the app send its trigger? Or another campaign "
+            f"takes the same trigger first: softask explain USER {answer.campaign} says why a "
+            "user is not asked."
         )
     elif not exposed:
         yield (
@@ -555,6 +728,11 @@ def _notes(answer: ReportAnswer, groups: Sequence[Group], control: Group | None)
             "Every exposed user is in the holdout, so nobody is asked: give soft_ask a weight in "
             "experiment.arms, and publish the campaign again."
         )
+    elif control is None and (empty := _empty_arms(answer, exposed)):
+        yield (
+            f"The campaign has arms that got nobody: {', '.join(empty)}. Among few users that is "
+            "chance; among many find out why before anything else."
+        )
     elif control is None:
         yield (
             "There is one arm alone, so there is nothing to compare it with: add an experiment "
@@ -563,10 +741,17 @@ def _notes(answer: ReportAnswer, groups: Sequence[Group], control: Group | None)
     if answer.kind == "popup":
         yield (
             "This campaign asks for no permission, so there are no opt-ins: read the approvals, "
-            "and the goal."
+            "and the goal, by which arms are compared."
         )
     if exposed and not _has_goal(answer):
         yield (
             "No version has a goal, so what push is good for is not measured: name its event "
             "(goal: {event: SessionStarted})."
         )
+
+
+def _empty_arms(answer: ReportAnswer, exposed: Sequence[Group]) -> Sequence[str]:
+    """Of the newest experiment."""
+    newest = _newest_experiment(answer)
+    names = {group.arm for group in exposed} | {group.name for group in exposed}
+    return [] if newest is None else [name for name in _plan(newest) if name not in names]

@@ -12,6 +12,7 @@ from cli.report.drawing import COLOURS, Line, Whisker, lines, whiskers
 from cli.report.figures import ArmFigures, Compared, Difference, Share, Statistics
 from cli.report.markup import Bar, bars, ends, figure, number, rate, table, text, why
 from cli.report.style import STYLE
+from functions.core.experiment import HOLDOUT
 from functions.wire.report import ReportAnswer
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -52,7 +53,8 @@ class _Page:
                 yield from self._section("Who opted in", self._opt_in())
             if statistics.comparisons:
                 yield from self._section("Against the control", self._comparisons())
-            yield from self._section("How it came to that", self._over_time())
+            if statistics.metric != "goals" or statistics.has_goal:
+                yield from self._section("How it came to that", self._over_time())
             yield from self._section("When the popup is shown", self._shows())
             if statistics.has_goal:
                 yield from self._section("What it is good for", self._goals())
@@ -72,11 +74,12 @@ class _Page:
         answer, statistics = self.answer, self.statistics
         yield f"<header><h1>{text(answer.campaign)}</h1>"
         yield f"<p>{words.title(answer)}; as of {moment(answer.as_of)}</p></header>"
-        ratio = statistics.sample_ratio
-        kind = "bad" if ratio is not None and ratio.is_mismatch else "verdict"
-        for each in statistics.comparisons:
-            if not each.is_part:
-                yield f'<p class="{kind}">{text(words.verdict(each, statistics))}</p>'
+        ratio, is_off = words.ratio(statistics), words.is_off(statistics)
+        if ratio and is_off:
+            yield f'<p class="bad">{text(ratio)}</p>'
+        kind = "bad" if is_off else "verdict"
+        for verdict in words.verdicts(statistics):
+            yield f'<p class="{kind}">{text(verdict)}</p>'
         for note in statistics.notes:
             yield f'<p class="note">{text(note)}</p>'
 
@@ -124,24 +127,34 @@ class _Page:
 
     def _comparisons(self) -> Iterator[str]:
         statistics = self.statistics
-        compared = [(place, each) for place, each in enumerate(statistics.comparisons)]
-        for metric in dict.fromkeys(each.metric for _, each in compared):
-            alike = [(place, each) for place, each in compared if each.metric == metric]
+        compared = list(enumerate(statistics.comparisons))
+        by_rate = [(place, each) for place, each in compared if each.metric != "goals"]
+        for metric in dict.fromkeys(each.metric for _, each in by_rate):
+            alike = [(place, each) for place, each in by_rate if each.metric == metric]
             yield f"<h3>By {text(words.metric(statistics, metric))}</h3>"
-            yield self._differences([each for _, each in alike])
-            yield why(
-                f"Each arm less {statistics.control}, in points of a hundred exposed users. "
-                "Thick: true 95 times of 100 for one look. Thin: the same however often you "
-                "look; where the thin line is clear of 0, the difference is real."
-            )
-            yield self._compared_table(alike)
-            yield self._lift_table(alike)
+            yield from self._drawn(alike)
+            if any(each.users_needed for _, each in alike):
+                yield self._needed_table(alike)
         if any(each.goals for _, each in compared):
             yield "<h3>Goal events a user</h3>"
             yield self._goals_table(compared)
-        yield why(words.planned(statistics))
+        for note in words.cautions(self.answer, statistics):
+            yield why(note)
         for note in words.others(statistics):
             yield why(f"softask report {self.answer.campaign} {note}")
+
+    def _drawn(self, alike: Sequence[tuple[int, Compared]]) -> Iterator[str]:
+        if not any(each.difference for _, each in alike):
+            yield why("Nothing can be compared so far.")
+            return
+        yield self._differences([each for _, each in alike])
+        yield why(
+            f"Each arm less {self.statistics.control}, in points of a hundred exposed users. "
+            "Thick: true 95 times of 100 for one look. Thin: the same however often you "
+            "look; where the thin line is clear of 0, a difference may be claimed."
+        )
+        yield self._compared_table(alike)
+        yield self._lift_table(alike)
 
     def _differences(self, compared: Sequence[Compared]) -> str:
         colours = {arm.name: place for place, arm in enumerate(self.statistics.arms)}
@@ -173,9 +186,21 @@ class _Page:
             ("points", "difference"),
             ("95 %", "interval"),
             ("sequential 95 %", "sequential"),
-            ("users needed", "needed"),
         )
-        rows = [(text(each.treatment), _compared_cells(place, each)) for place, each in compared]
+        rows = [
+            (text(each.treatment), _compared_cells(place, each.difference))
+            for place, each in compared
+            if each.difference
+        ]
+        return table([self._heading(*heading) for heading in headings], rows)
+
+    def _needed_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
+        headings = (("users needed", "needed"), ("for one look", "needed once"))
+        rows = [
+            (text(each.treatment), _needed_cells(place, each))
+            for place, each in compared
+            if each.users_needed
+        ]
         return table([self._heading(*heading) for heading in headings], rows)
 
     def _lift_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
@@ -202,6 +227,7 @@ class _Page:
 
     def _over_time(self) -> Iterator[str]:
         statistics = self.statistics
+        of = "with any" if statistics.metric == "goals" else "by"
         arms = statistics.arms
         days = sorted({point.day for arm in arms for point in arm.cumulative})
         places = {day: place for place, day in enumerate(days)}
@@ -220,13 +246,10 @@ class _Page:
             rows.append(Line(printable(arm.name), points, colour % COLOURS))
         yield lines(rows, days, "Shares of all exposed so far, by day of exposure")
         yield why(
-            f"Of all users exposed from the first day up to each day, the share by "
+            f"Of all users exposed from the first day up to each day, the share {of} "
             f"{words.metric(statistics, statistics.metric)}. Lines settle as users come in; a late "
             "jump asks for a cause."
         )
-        unripe = words.unripe(statistics)
-        if unripe:
-            yield why(unripe)
 
     def _shows(self) -> Iterator[str]:
         yield self._by_arm(
@@ -235,7 +258,7 @@ class _Page:
                 ("95 %", "range"),
                 ("half within", "first show"),
                 ("retries shown", "retry"),
-                ("approved", "retry"),
+                ("of them approved", "retry"),
                 ("95 %", "range"),
             ),
             lambda path, arm: (
@@ -294,7 +317,8 @@ class _Page:
             yield bars(self._steps(place, arm), place % COLOURS)
         yield why(
             "Exposed are users, once each; offered, shown and approved are popups, of which a "
-            "user may see more than one; granted are permissions."
+            "user may see more than one; granted are permissions. Popups and permissions of these "
+            "days are also those of users who were exposed before."
         )
         yield self._counts((*_STEPS, *_OTHERS))
 
@@ -306,14 +330,7 @@ class _Page:
 
     def _prompts(self) -> Iterator[str]:
         rows = [
-            (
-                self._name(arm),
-                (
-                    number(f"statistics.arms.{place}.totals.prompted", arm.totals.prompted),
-                    number(f"statistics.arms.{place}.totals.unasked", arm.totals.unasked),
-                ),
-            )
-            for place, arm in enumerate(self.statistics.arms)
+            (self._name(arm), _spent(place, arm)) for place, arm in enumerate(self.statistics.arms)
         ]
         apart = self.answer.app_wide
         told = (
@@ -328,8 +345,10 @@ class _Page:
     def _foot(self) -> Iterator[str]:
         ratio = words.ratio(self.statistics)
         yield "<footer>"
-        if ratio:
+        if ratio and not words.is_off(self.statistics):
             yield why(ratio)
+        if not self.statistics.comparisons:
+            yield from map(why, words.cautions(self.answer, self.statistics))
         yield "<h2>What the figures mean</h2><dl>"
         for name in words.MEANS:
             yield f"<dt>{text(name)}</dt><dd>{text(words.means(name, self.statistics))}</dd>"
@@ -364,24 +383,31 @@ class _Page:
         return f'<span class="part">{name}</span>' if arm.is_part else name
 
 
+def _spent(place: int, arm: ArmFigures) -> tuple[str, str]:
+    if arm.arm == HOLDOUT:
+        return words.NOTHING, words.NOTHING
+    path = f"statistics.arms.{place}.totals"
+    spent = number(f"{path}.prompted", arm.totals.prompted)
+    return spent, number(f"{path}.unasked", arm.totals.unasked)
+
+
 def _with_range(path: str, share: Share) -> tuple[str, str]:
     return rate(path, share), ends(f"{path}.interval", share.interval, words.span(share.interval))
 
 
-def _compared_cells(place: int, each: Compared) -> Sequence[str]:
-    found, path = each.difference, f"statistics.comparisons.{place}"
-    needed = words.NOTHING
-    if each.users_needed is not None:
-        needed = number(f"{path}.usersNeeded", each.users_needed)
-    if found is None:
-        return (*(words.NOTHING,) * 3, needed)
-    path += ".difference"
+def _compared_cells(place: int, found: Difference) -> Sequence[str]:
+    path = f"statistics.comparisons.{place}.difference"
     return (
         figure(f"{path}.difference", found.difference, words.points(found.difference)),
         ends(f"{path}.interval", found.interval, words.points_span(found.interval)),
         ends(f"{path}.sequential", found.sequential, words.points_span(found.sequential)),
-        needed,
     )
+
+
+def _needed_cells(place: int, each: Compared) -> Sequence[str]:
+    path = f"statistics.comparisons.{place}"
+    needed, once = each.users_needed or 0, each.users_needed_once or 0
+    return number(f"{path}.usersNeeded", needed), number(f"{path}.usersNeededOnce", once)
 
 
 def _lift_cells(place: int, found: Difference) -> Sequence[str]:

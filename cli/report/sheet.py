@@ -22,9 +22,13 @@ def write(answer: ReportAnswer, path: Path) -> None:
 
 
 def _headings(answer: ReportAnswer) -> list[str]:
-    spans = [f"first_show {label}" for label in labels(answer.first_show_bounds)]
-    days = [f"converted day {day}" for day in range(1, LONGEST_ATTRIBUTION + 1)]
+    spans = [f"first_show_{_snake(label)}" for label in labels(answer.first_show_bounds)]
+    days = [f"converted_day_{day}" for day in range(1, LONGEST_ATTRIBUTION + 1)]
     return ["campaign", *_KEYS, *_COUNTS, *spans, *days]
+
+
+def _snake(label: str) -> str:
+    return label.replace(" ", "_")
 
 
 def _cells(answer: ReportAnswer, row: ReportRow) -> Iterator[str | int]:

@@ -5,7 +5,8 @@ that only `softask report` imports this module; `scipy.stats` would take two.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 
 import msgspec
 from scipy.special import chdtrc, ndtri, stdtr, stdtrit
@@ -47,6 +48,9 @@ class Proportion(msgspec.Struct, frozen=True):
     def rate(self) -> float | None:
         return self.successes / self.users if self.users else None
 
+    def __add__(self, other: "Proportion") -> "Proportion":
+        return Proportion(self.successes + other.successes, self.users + other.users)
+
 
 class Mean(msgspec.Struct, frozen=True):
     """A number per user of an arm: its total over the users, and the total of its squares."""
@@ -54,6 +58,11 @@ class Mean(msgspec.Struct, frozen=True):
     total: int
     squares: int
     users: int
+
+    def __add__(self, other: "Mean") -> "Mean":
+        return Mean(
+            self.total + other.total, self.squares + other.squares, self.users + other.users
+        )
 
     @property
     def mean(self) -> float | None:
@@ -122,27 +131,32 @@ def rate_interval(proportion: Proportion) -> Interval | None:
 
 
 def compare_proportions(
-    control: Proportion, treatment: Proportion, alpha: float = 0.05
+    strata: Sequence[tuple[Proportion, Proportion]], alpha: float = 0.05
 ) -> Comparison | None:
     """The difference of two rates, by the normal approximation with unpooled variances.
 
-    None until each arm has the users to expect `FEWEST_OUTCOMES` successes and as many failures
-    under the rate of both together: below that the approximation, and so the intervals, are wrong.
+    strata: control and treatment, of users who were dealt in the same proportions; each stratum's
+    difference weighs n_C·n_T ÷ (n_C + n_T), whatever came of it. None without a stratum in which
+    each arm has a user, and until each arm has the users to expect `FEWEST_OUTCOMES` successes and
+    as many failures under its strata's rates of both arms together: below that the approximation,
+    and so the intervals, are wrong.
     """
-    if not _has_outcomes(control, treatment):
+    if not _has_outcomes(strata):
         return None
-    return _compare(_rate(control), _rate(treatment), alpha, widest=1.0)
+    control, treatment = (_rates(arms, strata) for arms in zip(*strata, strict=True))
+    return _compare(control, treatment, alpha, widest=1.0)
 
 
-def compare_means(control: Mean, treatment: Mean, alpha: float = 0.05) -> Comparison | None:
+def compare_means(strata: Sequence[tuple[Mean, Mean]], alpha: float = 0.05) -> Comparison | None:
     """The difference of two means of numbers that are never negative, by Welch's t.
 
-    None until each arm has the users to expect `FEWEST_CARRIERS` if the arms do not differ: below
-    that a mean is not normal yet. None as well while neither arm has users who differ.
+    strata: as for `compare_proportions`. None until each arm has the users to expect
+    `FEWEST_CARRIERS` if the arms do not differ: below that a mean is not normal yet. None as well
+    while neither arm has users who differ.
     """
-    if not _has_carriers(control, treatment):
+    if not _has_carriers(strata):
         return None
-    before, after = _mean(control), _mean(treatment)
+    before, after = (_means(arms, strata) for arms in zip(*strata, strict=True))
     if before is None or after is None or before.variance + after.variance == 0:
         return None
     return _compare(before, after, alpha, widest=math.inf)
@@ -191,10 +205,34 @@ def users_needed(
         raise ValueError("power, alpha and share are parts of 1")
     rate = _shifted(control_rate, detectable)
     quantiles = float(ndtri(1 - alpha / 2) + ndtri(power))
-    variance = control_rate * (1 - control_rate) / (1 - share) + rate * (1 - rate) / share
+    variance = _unit_variance(control_rate, rate, share)
     together = control_rate * (1 - share) + rate * share
     audible = FEWEST_OUTCOMES / min(share, 1 - share) / min(together, 1 - together)
     return math.ceil(max(quantiles**2 * variance / detectable**2, audible))
+
+
+def users_needed_always(
+    control_rate: float,
+    detectable: float,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    share: float = 0.5,
+) -> int:
+    """As `users_needed`, for the sequential interval to leave out 0 by then, if not before."""
+    fewest = users_needed(control_rate, detectable, power, alpha, share)
+    error = math.sqrt(_unit_variance(control_rate, _shifted(control_rate, detectable), share))
+
+    def are_enough(users: int) -> bool:
+        errors = _sequential_errors(users, alpha) + float(ndtri(power))
+        return errors * error <= abs(detectable) * math.sqrt(users)
+
+    low, high = 0, fewest
+    while not are_enough(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if are_enough(middle) else (middle, high)
+    return max(fewest, high)
 
 
 def sentence(
@@ -203,49 +241,123 @@ def sentence(
     comparison: Comparison | None,
     sample_ratio: SampleRatio | None,
     missing_users: int | None,
+    did: str = "",
 ) -> str:
-    """What a busy person may take away, per 100 users, be it a rate or a number per user.
+    """What a busy person may take away of rates, per 100 users.
 
     A difference is claimed only where the sequential interval leaves out 0, and none where the
-    sample ratio is off. missing_users: until the number planned; None where none is planned.
+    sample ratio is off. missing_users: until the number planned; None where it is too early to
+    plan. did: what more or fewer of them did, `got the permission`.
     """
-    arms = f"{name_of_treatment} and {name_of_control}"
+    arms = (name_of_control, name_of_treatment)
+    return _told(arms, comparison, sample_ratio, _planned(missing_users), "of 100 users", did)
+
+
+def goal_sentence(
+    name_of_control: str,
+    name_of_treatment: str,
+    comparison: Comparison | None,
+    sample_ratio: SampleRatio | None,
+) -> str:
+    """The same of goal events, for which no users are planned."""
+    arms = (name_of_control, name_of_treatment)
+    return _told(arms, comparison, sample_ratio, "", "goal events per 100 users", "")
+
+
+def _told(
+    names: tuple[str, str],
+    comparison: Comparison | None,
+    sample_ratio: SampleRatio | None,
+    plan: str,
+    unit: str,
+    did: str,
+) -> str:
+    control, treatment = names
+    arms = f"{treatment} and {control}"
     if sample_ratio is not None and sample_ratio.is_mismatch:
         return (
             f"Do not compare {arms}: the users did not fall into the arms as planned, and chance "
             f"does that less than once in {1 / MISMATCH:,.0f} times. Find out why first."
         )
     if comparison is None:
-        return f"Too little has happened yet to compare {arms}.{_planned(missing_users)}"
-    claim = _claim(comparison)
-    if claim is None:
+        return f"Too little has happened yet to compare {arms}.{plan}"
+    is_more = comparison.sequential.low > 0
+    if not is_more and comparison.sequential.high >= 0:
         return (
-            f"No difference between {arms} can be claimed: {name_of_treatment} may have anything "
-            f"{_range(comparison.sequential)}.{_planned(missing_users)}"
+            f"No difference between {arms} can be claimed: {treatment} may have anything "
+            f"{_range(comparison.sequential)} {unit}.{plan}"
         )
-    return f"{name_of_treatment} has {claim} than {name_of_control}, on whatever day this is read."
+    count = f"{_per_hundred(comparison.difference)} {'more' if is_more else 'fewer'}"
+    bounds = f"({_between(comparison.sequential)}{_relative(comparison)})"
+    what = f"{unit} {did}" if did else unit
+    return f"{treatment}: {count} {what} than {control} {bounds}, on whatever day this is read."
 
 
-def _has_outcomes(control: Proportion, treatment: Proportion) -> bool:
-    arms = (control, treatment)
-    if any(not 0 <= arm.successes <= arm.users for arm in arms):
+def _has_outcomes(strata: Sequence[tuple[Proportion, Proportion]]) -> bool:
+    arms = [arm for stratum in strata for arm in stratum]
+    if not arms or any(not 0 <= arm.successes <= arm.users or not arm.users for arm in arms):
         return False
-    users = control.users + treatment.users
-    successes = control.successes + treatment.successes
-    fewest = min(arm.users for arm in arms) * min(successes, users - successes)
-    return users > 0 and fewest >= FEWEST_OUTCOMES * users
+    # Exactly, as fractions: a sum of floats may fall short of 10.
+    rarer = [Fraction(_rarer(one + other), one.users + other.users) for one, other in strata]
+    return all(
+        sum(arm.users * rate for arm, rate in zip(side, rarer, strict=True)) >= FEWEST_OUTCOMES
+        for side in zip(*strata, strict=True)
+    )
 
 
-def _has_carriers(control: Mean, treatment: Mean) -> bool:
-    users = control.users + treatment.users
-    total, squares = control.total + treatment.total, control.squares + treatment.squares
-    carriers = min(control.users, treatment.users) * total**2
-    return carriers >= FEWEST_CARRIERS * users * squares
+def _rarer(arm: Proportion) -> int:
+    """Successes, or failures where there are fewer of them."""
+    return min(arm.successes, arm.users - arm.successes)
+
+
+def _has_carriers(strata: Sequence[tuple[Mean, Mean]]) -> bool:
+    arms = [arm for stratum in strata for arm in stratum]
+    if not arms or any(not arm.users for arm in arms):
+        return False
+    total, squares = sum(arm.total for arm in arms), sum(arm.squares for arm in arms)
+    # Each arm's part of the users, where the squares are.
+    parts = [Fraction(a.squares + b.squares, a.users + b.users) for a, b in strata]
+    fewest = min(
+        sum(arm.users * part for arm, part in zip(side, parts, strict=True))
+        for side in zip(*strata, strict=True)
+    )
+    return bool(total**2 * fewest >= FEWEST_CARRIERS * squares**2)
+
+
+def _rates(
+    arms: Sequence[Proportion], strata: Sequence[tuple[Proportion, Proportion]]
+) -> _Estimate:
+    return _weighed([_rate(arm) for arm in arms], _weights(strata))
+
+
+def _means(arms: Sequence[Mean], strata: Sequence[tuple[Mean, Mean]]) -> _Estimate | None:
+    known = [estimate for arm in arms if (estimate := _mean(arm))]
+    return _weighed(known, _weights(strata)) if len(known) == len(arms) else None
+
+
+def _weights(
+    strata: Sequence[tuple[Proportion, Proportion]] | Sequence[tuple[Mean, Mean]],
+) -> Sequence[float]:
+    """Of each stratum; together 1."""
+    sizes = [Fraction(a.users * b.users, a.users + b.users) for a, b in strata]
+    return [float(size / sum(sizes)) for size in sizes]
+
+
+def _weighed(estimates: Sequence[_Estimate], weights: Iterable[float]) -> _Estimate:
+    pairs = list(zip(estimates, weights, strict=True))
+    parts = [(weight**2 * each.variance, each.degrees) for each, weight in pairs]
+    return _Estimate(
+        sum(weight * each.value for each, weight in pairs),
+        sum(variance for variance, _ in parts),
+        sum(each.users for each in estimates),
+        _degrees(parts),
+    )
 
 
 def _rate(arm: Proportion) -> _Estimate:
     """None or all of some users say as little about the others as one of them, or all but one."""
-    typical = min(max(arm.successes, 1), arm.users - 1) / arm.users
+    least = min(1.0, arm.users / 2)
+    typical = min(max(arm.successes, least), arm.users - least) / arm.users
     variance = typical * (1 - typical) / arm.users
     return _Estimate(arm.successes / arm.users, variance, arm.users, math.inf)
 
@@ -263,7 +375,8 @@ def _compare(
     difference = treatment.value - control.value
     variance = control.variance + treatment.variance
     error = math.sqrt(variance)
-    degrees = _degrees(control, treatment)
+    arms = (control, treatment)
+    degrees = _degrees([(arm.variance, arm.degrees) for arm in arms])
     once = float(stdtrit(degrees, 1 - alpha / 2))
     always = _sequential_errors(control.users + treatment.users, alpha)
     lift = _lift(control, treatment)
@@ -280,13 +393,12 @@ def _compare(
     )
 
 
-def _degrees(control: _Estimate, treatment: _Estimate) -> float:
-    """Welch's and Satterthwaite's."""
-    if math.isinf(control.degrees):
-        return math.inf
-    variance = control.variance + treatment.variance
-    shares = ((arm.variance / variance, arm.degrees) for arm in (control, treatment))
-    return 1 / sum(share**2 / degrees for share, degrees in shares)
+def _degrees(parts: Sequence[tuple[float, float]]) -> float:
+    """Welch's and Satterthwaite's, of a sum of variances with degrees of freedom each."""
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return sum(degrees for _, degrees in parts)
+    return 1 / spread if (spread := sum((v / variance) ** 2 / d for v, d in parts)) else math.inf
 
 
 def _sequential_errors(users: int, alpha: float) -> float:
@@ -313,21 +425,16 @@ def _around(value: float, margin: float, lowest: float, highest: float = math.in
     return Interval(max(lowest, value - margin), min(highest, value + margin))
 
 
+def _unit_variance(control_rate: float, rate: float, share: float) -> float:
+    """Of a difference, times the users of both arms."""
+    return control_rate * (1 - control_rate) / (1 - share) + rate * (1 - rate) / share
+
+
 def _shifted(rate: float, difference: float) -> float:
     for shifted in (rate + difference, rate - difference):
         if shifted != rate and 0 <= rate <= 1 and 0 <= shifted <= 1:
             return shifted
     raise ValueError(f"no rate differs from {rate} by {difference}")
-
-
-def _claim(comparison: Comparison) -> str | None:
-    """`4.2 more per 100 users (between 2.1 and 6.3)`, and the lift where it is as sure."""
-    more = comparison.sequential.low > 0
-    if not more and comparison.sequential.high >= 0:
-        return None
-    word = "more" if more else "fewer"
-    count = f"{_per_hundred(comparison.difference)} {word} per 100 users"
-    return f"{count} ({_between(comparison.sequential)}{_relative(comparison)})"
 
 
 def _relative(comparison: Comparison) -> str:
@@ -345,7 +452,7 @@ def _between(bounds: Interval) -> str:
 
 def _range(bounds: Interval) -> str:
     low, high = _per_hundred(bounds.low), _per_hundred(bounds.high)
-    return f"from {low} fewer to {high} more per 100 users"
+    return f"from {low} fewer to {high} more"
 
 
 def _per_hundred(amount: float) -> str:
@@ -360,7 +467,7 @@ def _per_hundred(amount: float) -> str:
 
 def _planned(missing_users: int | None) -> str:
     if missing_users is None:
-        return ""
+        return " Too few yet to plan."
     if missing_users <= 0:
         return " The users planned for are in."
     return f" Users still needed: {missing_users:,}."

@@ -1,14 +1,16 @@
-"""The page's look: one column, system fonts, six colours that hold in light and dark."""
+"""The page's look: one column, system fonts, twelve colours that hold in light and dark."""
 
 STYLE = """
 :root { color-scheme: light dark;
   --paper: #fff; --ink: #1c2126; --soft: #5a6570; --line: #dfe4e8; --box: #f4f6f8;
   --good: #0b7285; --bad: #c92a2a; --note: #8a5a00;
-  --c0: #0b7285; --c1: #c2255c; --c2: #5f3dc4; --c3: #b35c00; --c4: #2b8a3e; --c5: #5a6570; }
+  --c0: #0b7285; --c1: #c2255c; --c2: #5f3dc4; --c3: #b35c00; --c4: #2b8a3e; --c5: #5a6570;
+  --c6: #1864ab; --c7: #862e9c; --c8: #795548; --c9: #d6336c; --c10: #5c940d; --c11: #e03131; }
 @media (prefers-color-scheme: dark) { :root {
   --paper: #15191d; --ink: #e6eaed; --soft: #9aa5af; --line: #323a42; --box: #1d2329;
   --good: #3bc9db; --bad: #ff8787; --note: #ffc078;
-  --c0: #3bc9db; --c1: #f783ac; --c2: #b197fc; --c3: #ffa94d; --c4: #69db7c; --c5: #9aa5af; } }
+  --c0: #3bc9db; --c1: #f783ac; --c2: #b197fc; --c3: #ffa94d; --c4: #69db7c; --c5: #9aa5af;
+  --c6: #74c0fc; --c7: #da77f2; --c8: #bcaaa4; --c9: #faa2c1; --c10: #c0eb75; --c11: #ff6b6b; } }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 760px; margin: 0 auto; padding: 24px 20px 60px; }
@@ -38,6 +40,7 @@ svg .outer { stroke: var(--c); stroke-width: 2; opacity: .55; }
 svg .inner { stroke: var(--c); stroke-width: 6; stroke-linecap: round; opacity: .45; }
 svg circle { fill: var(--c); }
 svg polyline { fill: none; stroke: var(--c); stroke-width: 2.5; stroke-linejoin: round; }
+svg .lead { stroke: var(--c); }
 svg .dot { opacity: 0; }
 svg .dot:hover { opacity: 1; }
 svg text.name { fill: var(--c); font-weight: 600; }
@@ -50,6 +53,12 @@ dt { font-weight: 600; margin-top: 8px; }
 dd { margin: 0; color: var(--soft); }
 .c0 { --c: var(--c0); } .c1 { --c: var(--c1); } .c2 { --c: var(--c2); }
 .c3 { --c: var(--c3); } .c4 { --c: var(--c4); } .c5 { --c: var(--c5); }
-@media (max-width: 480px) { .bars > div { grid-template-columns: 6.5em 1fr 7em; gap: 6px; } }
+.c6 { --c: var(--c6); } .c7 { --c: var(--c7); } .c8 { --c: var(--c8); }
+.c9 { --c: var(--c9); } .c10 { --c: var(--c10); } .c11 { --c: var(--c11); }
+th:first-child { position: sticky; left: 0; background: var(--paper); }
+@media (max-width: 480px) {
+  .bars > div { grid-template-columns: 7.5em 1fr 6em; gap: 6px; }
+  svg { min-width: 0; font-size: 20px; } svg .tick { font-size: 18px; }
+  svg .name { font-size: 16px; } }
 @media print { section { break-inside: avoid; } }
 """

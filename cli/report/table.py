@@ -9,6 +9,7 @@ from rich.text import Text
 from cli.render import moment, printable
 from cli.report import words
 from cli.report.figures import ArmFigures, Compared, Statistics
+from functions.core.experiment import HOLDOUT
 from functions.wire.report import ReportAnswer
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -30,8 +31,8 @@ def print_report(answer: ReportAnswer, statistics: Statistics, console: Console)
     ):
         console.print(block)
         console.print()
-    for note in _footnotes(statistics):
-        console.print(note, style="dim")
+    for note in _footnotes(answer, statistics):
+        console.print(printable(note), style="dim")
 
 
 def _head(answer: ReportAnswer, statistics: Statistics) -> RenderableType:
@@ -40,10 +41,11 @@ def _head(answer: ReportAnswer, statistics: Statistics) -> RenderableType:
         f", {words.title(answer)}",
     )
     as_of = Text(f"As of {moment(answer.as_of)}", "dim")
-    wholes = [each for each in statistics.comparisons if not each.is_part]
-    told = [Text(printable(words.verdict(each, statistics)), "bold") for each in wholes]
+    told = [Text(printable(verdict), "bold") for verdict in words.verdicts(statistics)]
+    ratio = words.ratio(statistics) if words.is_off(statistics) else None
+    off = [Text(printable(ratio), "red")] if ratio else []
     notes = [Text(printable(note), "yellow") for note in statistics.notes]
-    return Group(name, as_of, *told, *notes)
+    return Group(name, as_of, *off, *told, *notes)
 
 
 # --- the recipe's metrics ---
@@ -85,7 +87,7 @@ def _bare(text: str) -> str:
 
 
 def _shows(statistics: Statistics) -> Table:
-    headings = ("shown to", "half within", "retries shown", "approved")
+    headings = ("shown to", "half within", "retries shown", "of them approved")
     return _grid(
         "Shows and retries",
         headings,
@@ -141,13 +143,17 @@ def _goals(statistics: Statistics) -> Table:
 
 
 def _prompts(answer: ReportAnswer, statistics: Statistics) -> Table:
-    rows = [(_name(arm), arm.totals.prompted, arm.totals.unasked) for arm in statistics.arms]
-    rows.append(("no campaign", answer.app_wide.prompted, answer.app_wide.unasked))
-    return _grid(
-        "OS prompts",
-        ("spent", "without an approval"),
-        ((name, words.number(spent), words.number(unasked)) for name, spent, unasked in rows),
-    )
+    rows = [(_name(arm), *_spent(arm)) for arm in statistics.arms]
+    apart = answer.app_wide
+    rows.append(("no campaign", words.number(apart.prompted), words.number(apart.unasked)))
+    return _grid("OS prompts", ("spent", "without an approval"), rows)
+
+
+def _spent(arm: ArmFigures) -> tuple[str, str]:
+    """A held-out user's prompts are under no campaign."""
+    if arm.arm == HOLDOUT:
+        return words.NOTHING, words.NOTHING
+    return words.number(arm.totals.prompted), words.number(arm.totals.unasked)
 
 
 _FUNNEL: tuple[tuple[str, Callable[[ArmFigures], int]], ...] = (
@@ -239,12 +245,11 @@ def _goal_differences(compared: Iterable[Compared]) -> Table:
     return _grid("", ("goals a user", *_INTERVALS), rows)
 
 
-def _footnotes(statistics: Statistics) -> Iterator[str]:
-    ratio, unripe = words.ratio(statistics), words.unripe(statistics)
-    yield from (note for note in (ratio, unripe) if note)
-    if statistics.comparisons:
-        yield "Look as often as you like at the sequential interval; at the other one once."
-        yield words.planned(statistics)
+def _footnotes(answer: ReportAnswer, statistics: Statistics) -> Iterator[str]:
+    ratio = words.ratio(statistics)
+    if ratio and not words.is_off(statistics):
+        yield ratio
+    yield from words.cautions(answer, statistics)
     yield from words.others(statistics)
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from functions.admin import plans
 from functions.admin.plans import State
-from functions.core.campaign import CampaignFile, Experiment, VariantRule
+from functions.core.campaign import CampaignFile, Experiment, VariantRule, Waits, milliseconds
 from functions.core.experiment import DIRECT_PROMPT
 from functions.core.figures import FIRST_SHOWS, LONGEST_ATTRIBUTION, NAMES, Cell
 from functions.core.model import DAY, SECOND
@@ -162,7 +162,18 @@ def _version(number: int, file: CampaignFile | None) -> VersionReport:
         arms=msgspec.structs.asdict(experiment.arms) if experiment else {},
         variants=_weights(experiment) if experiment else {},
         has_goal=file.goal is not None,
+        longest_wait_days=max(_waits(file), default=None),
     )
+
+
+def _waits(file: CampaignFile) -> Iterator[float]:
+    """Days before each retry."""
+    told = [attempt.wait for attempt in file.attempts or ()]
+    if file.dismissed:
+        told.append(file.dismissed.wait)
+    for wait in told:
+        each = msgspec.structs.astuple(wait) if isinstance(wait, Waits) else (wait,)
+        yield from (milliseconds(duration) / DAY for duration in each if duration)
 
 
 def _weights(experiment: Experiment) -> dict[str, int]:

@@ -1,11 +1,13 @@
 """What is allowed in a campaign file, and yet probably not meant."""
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from functions.core.campaign import CampaignFile, Published, SettingsFile
-from functions.core.compiled import Campaign, Campaigns
+from functions.core.compiled import Campaign, Campaigns, TriggerRule, Variant
 from functions.core.compiling import compile_campaign
 from functions.core.conditions import Condition
+from functions.core.experiment import SOFT_ASK
 from functions.core.history import Need
 
 _BEGINNINGS = frozenset(
@@ -40,6 +42,9 @@ def warnings(file: CampaignFile, settings: SettingsFile, live: Campaigns | None)
         *_early_triggers(campaign, settings),
         *_unrecorded(campaign, live),
         *_unheard_of(file, live),
+        *_variants_without_a_difference(campaign),
+        *_dealt_alike(campaign, live),
+        *_taken_first(campaign, live),
     )
 
 
@@ -75,6 +80,52 @@ def _unheard_of(file: CampaignFile, live: Campaigns | None) -> Iterator[str]:
     known = {file.id, *(live.by_id if live else ())}
     for name in sorted(named - known):
         yield f"campaign {name}: there is none of that id, so it reads as never shown"
+
+
+def _variants_without_a_difference(campaign: Campaign) -> Iterator[str]:
+    if not campaign.variants:
+        return
+    if len(campaign.variants) == 1:
+        yield "experiment variants: there is one alone, so there is nothing to compare it with"
+    if not dict(campaign.arms).get(SOFT_ASK):
+        yield "experiment variants: nobody sees them, since the weight of soft_ask is 0"
+    for one, other in combinations(campaign.variants, 2):
+        if _replaced(one) == _replaced(other):
+            yield f"experiment variants: {one.name} and {other.name} show the same contents"
+
+
+def _replaced(variant: Variant) -> dict[str, str]:
+    return {name: shown for name, shown in variant.content.items() if shown != name}
+
+
+def _dealt_alike(campaign: Campaign, live: Campaigns | None) -> Iterator[str]:
+    for other in _others(campaign, live):
+        if campaign.salt and other.salt == campaign.salt:
+            yield (
+                f"experiment salt {campaign.salt!r}: campaign {other.id} has it too, so both deal "
+                "alike; give this one another"
+            )
+
+
+def _taken_first(campaign: Campaign, live: Campaigns | None) -> Iterator[str]:
+    """Where both ask for push: at a trigger that says no more than the event, one of them loses."""
+    for other in _others(campaign, live):
+        is_first = (-other.priority, other.id) < (-campaign.priority, campaign.id)
+        asks_too = is_first and other.status == "active" and {other.kind, campaign.kind} == {"push"}
+        for event in sorted(campaign.triggers) if asks_too else ():
+            if any(_is_bare(rule) for rule in other.triggers.get(event, ())):
+                yield (
+                    f"trigger {event}: campaign {other.id} takes it first; pause that one, or give "
+                    "this one a higher priority"
+                )
+
+
+def _others(campaign: Campaign, live: Campaigns | None) -> Iterator[Campaign]:
+    yield from (each for each in (live.by_id.values() if live else ()) if each.id != campaign.id)
+
+
+def _is_bare(rule: TriggerRule) -> bool:
+    return rule.where is None and rule.every is None and not rule.on
 
 
 def _campaigns_in(condition: Condition) -> Iterator[str]:

@@ -276,7 +276,11 @@ class Experiment(_Strict, frozen=True, kw_only=True):
     """Who is shown what, by a stable hash of the salt and the user."""
 
     salt: Annotated[
-        Name, Meta(description="Another salt deals those anew who were not exposed yet.")
+        Name,
+        Meta(
+            description="Another salt deals those anew who were not exposed yet; campaigns of one "
+            "salt deal alike, so give each its own."
+        ),
     ]
     arms: Annotated[Arms, Meta(description="The arms and their weights.")]
     variants: Annotated[

@@ -1,6 +1,6 @@
 """From campaign files to what `decide` reads; what no type can say is checked here."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -52,6 +52,9 @@ from functions.core.model import Content, Outcome
 from functions.core.moments import parse_time
 from functions.core.parsing import nearest
 
+_ARM_NAMES = frozenset({HOLDOUT, "soft-ask", "direct-prompt"})
+"""A report's groups are arms and variants by their names, which must differ."""
+
 REPEATED = "default"
 """The content of a campaign that repeats."""
 
@@ -95,6 +98,7 @@ def compile_campaign(published: Published, settings: SettingsFile) -> Campaign:
     audience = compile_audience(file.audience, settings.defaults, ("audience",), salt=file.id)
     starts_at, ends_at = _compile_schedule(file)
     triggers = _compile_triggers(file.trigger.any)
+    outcomes = compile_outcomes(file.outcomes)
     return Campaign(
         file=file,
         id=file.id,
@@ -119,11 +123,11 @@ def compile_campaign(published: Published, settings: SettingsFile) -> Campaign:
         lease=_compile_lease(file.offer.lease),
         links=_compile_links(file, settings),
         content=_compile_content(file),
-        outcomes={**published.earlier, **compile_outcomes(file.outcomes)},
+        outcomes={**published.earlier, **outcomes},
         salt=file.experiment.salt if file.experiment else "",
         arms=_compile_arms(file),
         variants=_compile_variants(file),
-        goal=_compile_goal(file.goal),
+        goal=_compile_goal(file.goal, outcomes),
         needs=frozenset(_needs(file, (audience, *_audiences(attempts)))),
     )
 
@@ -307,6 +311,12 @@ def _compile_arms(file: CampaignFile) -> tuple[tuple[str, int], ...]:
     if arms.direct_prompt and file.kind == "popup":
         problem = "leave it out beside kind: popup, which asks for no permission"
         raise CampaignError((*place, DIRECT_PROMPT), problem)
+    if arms.direct_prompt and file.permission.fallback_to_settings:
+        problem = (
+            "leave it out beside permission.fallback_to_settings, which shows the popup where no "
+            "OS prompt is left"
+        )
+        raise CampaignError((*place, DIRECT_PROMPT), problem)
     weights = (
         (SOFT_ASK, arms.soft_ask),
         (HOLDOUT, arms.holdout),
@@ -332,7 +342,10 @@ def _compile_variant(name: str, rule: int | VariantRule, file: CampaignFile) -> 
     try:
         msgspec.convert(name, Identifier)
     except msgspec.ValidationError:
-        raise CampaignError(place, "write the name in lower case, as in 'warm'") from None
+        problem = "write the name in lower case and without underscores, as in 'warm'"
+        raise CampaignError(place, problem) from None
+    if name in _ARM_NAMES:
+        raise CampaignError(place, "give it a name that is no arm's, as in 'warm'")
     if isinstance(rule, int):
         return Variant(name, rule, {})
     for replaced, shown in rule.content.items():
@@ -341,9 +354,12 @@ def _compile_variant(name: str, rule: int | VariantRule, file: CampaignFile) -> 
     return Variant(name, rule.weight, rule.content)
 
 
-def _compile_goal(goal: Goal | None) -> GoalRule | None:
+def _compile_goal(goal: Goal | None, outcomes: Mapping[str, Outcome]) -> GoalRule | None:
     if goal is None:
         return None
+    if goal.event in outcomes or goal.event == PERMISSION_EVENT:
+        problem = f"{goal.event} tells what became of the ask; name what the permission is for"
+        raise CampaignError(("goal", "event"), problem)
     where = compile_properties(goal.where, ("goal", "where")) if goal.where else None
     return GoalRule(goal.event, where)
 

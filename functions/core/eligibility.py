@@ -14,7 +14,7 @@ from functions.core.caps import CapRule
 from functions.core.compiled import Campaign, Campaigns
 from functions.core.deeplinks import is_allowed
 from functions.core.experiment import DIRECT_PROMPT, HOLDOUT, SOFT_ASK, arm_of, share, variant_of
-from functions.core.model import Device, Message, Profile, Progress
+from functions.core.model import Device, Message, Profile, Progress, User
 from functions.core.permission import Standing
 from functions.core.reason import Reason
 
@@ -93,25 +93,35 @@ def arm(each: Situation) -> str:
     Nobody is held out when the experiment is over, and no test user: what would there be to test?
     Nor is anybody who saw a popup of the campaign, by whichever life that was exposed later.
     """
-    if each.campaigns.is_test(each.profile.user) or not each.campaign.salt:
+    is_test = each.campaigns.is_test(each.profile.user)
+    return arm_now(each.campaign, each.progress, each.profile.user, is_test=is_test)
+
+
+def arm_now(campaign: Campaign, progress: Progress, user: User, *, is_test: bool) -> str:
+    """See `arm`; also for an offer that stands, after a merge or a new version."""
+    if is_test or not campaign.salt:
         return SOFT_ASK
-    was_asked = bool(each.progress.seen or each.progress.attempts)
-    if each.progress.exposed_at is None:
-        if was_asked:
-            return SOFT_ASK
-        return arm_of(each.campaign.salt, each.campaign.arms, each.profile.user)
-    dealt = each.progress.arm or SOFT_ASK
+    was_asked = bool(progress.seen or progress.attempts)
+    if progress.exposed_at is None:
+        return SOFT_ASK if was_asked else arm_of(campaign.salt, campaign.arms, user)
+    dealt = progress.arm or SOFT_ASK
     return SOFT_ASK if was_asked and dealt == HOLDOUT else dealt
 
 
 def variant(each: Situation) -> str:
     """Which content the user is shown: that of the first exposure; empty for as it stands."""
-    if arm(each) != SOFT_ASK:
+    is_test = each.campaigns.is_test(each.profile.user)
+    return variant_now(each.campaign, each.progress, each.profile.user, is_test=is_test)
+
+
+def variant_now(campaign: Campaign, progress: Progress, user: User, *, is_test: bool) -> str:
+    """See `variant`; also for an offer that stands."""
+    if arm_now(campaign, progress, user, is_test=is_test) != SOFT_ASK:
         return ""
-    if each.progress.exposed_at is not None:
-        return each.progress.variant
-    weights = tuple((one.name, one.weight) for one in each.campaign.variants)
-    return variant_of(each.campaign.salt, weights, each.profile.user)
+    if progress.exposed_at is not None:
+        return progress.variant
+    weights = tuple((one.name, one.weight) for one in campaign.variants)
+    return variant_of(campaign.salt, weights, user)
 
 
 def why_not_served(

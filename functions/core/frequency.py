@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
+from functions.core import offers
 from functions.core.compiled import Attempt, Campaign
 from functions.core.experiment import DIRECT_PROMPT
 from functions.core.model import (
@@ -122,21 +123,24 @@ def awaits_os(progress: Progress, device: str, at: int) -> bool:
         return False
     if not offer.granted_at <= at <= offer.lease_until + ANSWER_WITHIN:
         return False
-    is_out = offer.state in (OfferState.OPEN, OfferState.SHOWN)
+    is_out = offer.state is not OfferState.RELEASED
     return is_out and answer_of(progress, offer.serial) in (None, Outcome.DISMISSED)
 
 
-def leads_to_prompt(progress: Progress, device: str, at: int) -> bool:
-    """Whether an OS prompt that was answered on the device, at that time, is one we led to."""
-    if awaits_os(progress, device, at):
-        return True
+def led_to_prompt_at(progress: Progress, device: str, at: int) -> int | None:
+    """Since when an OS prompt that was answered on the device is one we led to; None: it is not."""
+    offer = progress.offer
+    if offer is not None and awaits_os(progress, device, at):
+        return offer.granted_at
     is_approved = progress.outcome is Outcome.APPROVED and progress.answered is None
-    return is_approved and not _is_elsewhere(progress, device)
+    return progress.outcome_at if is_approved and not _is_elsewhere(progress, device) else None
 
 
 def is_opted_in(progress: Progress) -> bool:
-    """Whether the user said yes, and then to the OS too."""
-    return progress.outcome is Outcome.APPROVED and progress.answered is PushStatus.GRANTED
+    """Whether the user said yes, and to the OS too: a grant from before the exposure is none."""
+    if progress.outcome is not Outcome.APPROVED or progress.answered is not PushStatus.GRANTED:
+        return False
+    return progress.converted or progress.exposed_at is None
 
 
 def is_refused_for_good(progress: Progress, campaign: Campaign) -> bool:
@@ -144,6 +148,11 @@ def is_refused_for_good(progress: Progress, campaign: Campaign) -> bool:
     if progress.outcome not in (Outcome.DECLINED, Outcome.DISMISSED) or not campaign.attempts:
         return False
     return campaign.attempt(progress.spent + 1) is None
+
+
+def is_weaker(outcome: Outcome, known: Outcome | None) -> bool:
+    """Whether a report cannot replace the one that is known of the same offer."""
+    return known is not None and _STRENGTH.get(outcome, 0) < _STRENGTH[known]
 
 
 def answer_of(progress: Progress, serial: int) -> Outcome | None:
@@ -254,13 +263,19 @@ def asks(progress: Progress) -> int:
 
 def _is_elsewhere(progress: Progress, device: str) -> bool:
     """Whether the popup that was seen last is known to have been on another device."""
+    asked = _asked_device(progress)
+    return bool(asked and device) and asked != device
+
+
+def _asked_device(progress: Progress) -> str:
+    """Where the popup that was seen last was; empty where that is not known."""
     offer = progress.offer
-    return (
-        offer is not None
-        and offer.serial == progress.outcome_of
-        and device != ""
-        and offer.device not in ("", device)
-    )
+    if offer is not None and offer.serial == progress.outcome_of:
+        return offer.device
+    for device, offer_id in progress.elsewhere.items():
+        if offers.serial_of(offer_id) == progress.outcome_of:
+            return device
+    return ""
 
 
 def _spend(progress: Progress, meant: Grant, at: int) -> Progress:

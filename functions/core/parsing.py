@@ -84,6 +84,8 @@ def _told(problem: str, meant: Any) -> str:
     told = f"write {' or '.join(_TYPES[each] for each in _TYPES if each in types)}"
     told += expected["bound"]
     got = expected["got"]
+    if got == "float" and types == {"int"}:
+        return f"{told}, such as 80, not a number"
     if got == "array" and "all" in getattr(_bare(meant), "__struct_fields__", ()):
         return f"{told}, not a list; put `all:` before the list"
     return f"{told}, not {_TYPES.get(got, got)}" if got else told

@@ -1,6 +1,6 @@
 """One message's way into one profile: counted, heard, reported, and judged by every campaign."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -85,12 +85,45 @@ class Turn:
         own, theirs = (self._with_device_heard(each) for each in (self._given, anonymous))
         self._before = self._profile = merge(own, theirs, self._campaigns, self._now)
         self._because(Reason.MERGED)
+        for part in (own, theirs):
+            self._hear_of_grants_since(part)
+        self._profile = replace(self._profile, progress=self._as_dealt())
         still_open = set(frequency.open_offers(self._profile, self._now))
         for part in (own, theirs):
             for offer in frequency.open_offers(part, self._now):
                 if offer not in still_open:
                     taken = Withdraw(offer_id=offer.id, reason=Reason.WITHDRAWN.word)
                     self._actions.append(taken)
+
+    def _as_dealt(self) -> dict[str, Progress]:
+        """Without open offers of another arm or variant than the one that stands after it."""
+        user, progress = self._profile.user, dict(self._profile.progress)
+        for campaign_id, each in self._profile.progress.items():
+            campaign = self._campaigns.by_id.get(campaign_id)
+            if campaign is None or each.offer is None:
+                continue
+            is_test = self._is_test
+            arm = eligibility.arm_now(campaign, each, user, is_test=is_test)
+            variant = eligibility.variant_now(campaign, each, user, is_test=is_test)
+            if (arm, variant) != (each.offer.arm, each.offer.variant):
+                progress[campaign_id] = frequency.withdraw(each)
+        return progress
+
+    def _hear_of_grants_since(self, part: Profile) -> None:
+        """What one life was exposed to, and the other was granted later on the same phone."""
+        for device_id, device in self._profile.devices.items():
+            is_granted = permission.status_on(self._profile, device_id) is PushStatus.GRANTED
+            if not is_granted or device_id not in part.devices:
+                continue
+            was = permission.status_on(part, device_id)
+            if was is PushStatus.GRANTED or not _is_new_grant(device, was):
+                continue
+            exposed = {
+                campaign_id
+                for campaign_id, progress in part.progress.items()
+                if progress.exposed_at == self._progress(campaign_id).exposed_at
+            }
+            self._tell_of_conversions(device.push_at, exposed)
 
     def identify(self) -> None:
         """Sets traits, each unless a later message set it already.
@@ -228,60 +261,83 @@ class Turn:
         was = permission.status_on(before, message.device)
         status = permission.status_on(self._profile, message.device)
         is_answer = was is PushStatus.UNKNOWN and status is not was
-        self._hear_of_prompt(known or Device(), device, is_answer=is_answer)
+        is_told = self._is_told_unnamed(known, status)
+        is_counted = is_told and is_answer and before.devices[""].prompts > 0
+        self._hear_of_prompt(known or Device(), device, is_answer=is_answer, is_told=is_counted)
         if status is PushStatus.UNKNOWN:
             return
+        if is_answer or self._is_prompted or _is_asked_anew(known, device):
+            self._conclude_direct_prompt()
+        elif status is not was:
+            self._conclude_direct_prompt(OfferState.WITHDRAWN)
         if status is not was:
-            self._conclude_direct_prompts()
-            self._answered(status)
+            self._answered(status, was, is_told=is_told)
         elif self._is_prompted or message.event == PERMISSION_EVENT:
             # Denied once more: Android's second prompt leaves the status as it was.
-            self._conclude_direct_prompts()
             self._settle(status)
 
-    def _hear_of_prompt(self, known: Device, device: Device, *, is_answer: bool) -> None:
+    def _is_told_unnamed(self, known: Device | None, status: PushStatus) -> bool:
+        """Whether a call that named no device told of the answer, and this device nothing since."""
+        unnamed = self._before.devices.get("")
+        if unnamed is None or known is None or self._message.device == "":
+            return False
+        if permission.status_on(self._before, "") is not status:
+            return False
+        return known.push.status is not None and unnamed.push_at >= known.push_at
+
+    def _hear_of_prompt(
+        self, known: Device, device: Device, *, is_answer: bool, is_told: bool
+    ) -> None:
         """What no earlier snapshot tells, an approval does: that the answer was one to a prompt."""
         led = self._leader()
         spent = permission.prompts_spent(known, device)
         if spent == known.prompts and is_answer and led and permission.may_ask(device):
             spent += 1
-        if spent > known.prompts:
+        if spent == known.prompts:
+            return
+        self._keep(replace(device, prompts=spent))
+        if not is_told:
             self._is_prompted, self._led_to_prompt = True, led
-            self._keep(replace(device, prompts=spent))
 
     def _leader(self) -> str:
         """The campaign that led to an OS prompt on this device, by the newest approval."""
+        device, at = self._message.device, self._message.at
         led = [
-            (progress.outcome_at, campaign_id)
+            (since, campaign_id)
             for campaign_id, progress in self._asking_for_push()
-            if frequency.leads_to_prompt(progress, self._message.device, self._message.at)
+            if (since := frequency.led_to_prompt_at(progress, device, at)) is not None
         ]
         return max(led)[1] if led else ""
 
-    def _conclude_direct_prompts(self) -> None:
-        """What the OS was answered is the outcome of a direct prompt, which it implies was seen."""
-        device, at = self._message.device, min(self._message.at, self._now)
-        for campaign_id, progress in self._asking_for_push():
-            offer = progress.offer
-            if offer is None or not frequency.awaits_os(progress, device, at):
-                continue
-            campaign = self._campaigns.granted(campaign_id, offer.version)
-            if campaign is None:
-                continue
-            meant = Grant(offer.serial, offer.attempt, offer.version, self._profile.user)
-            self._advance(
-                campaign_id, frequency.report(progress, campaign, meant, Outcome.APPROVED, at)
-            )
-            if not frequency.is_seen(progress, offer.serial):
-                self._make_way(campaign_id)
-                self._tell_of_show(campaign_id, offer.id, meant, at, progress)
+    def _conclude_direct_prompt(self, but: OfferState | None = None) -> None:
+        """What the OS was answered is the outcome of a direct prompt, which it implies was seen.
 
-    def _answered(self, status: PushStatus) -> None:
+        One answer is the outcome of one: the leader's. but: where no offer in that state is meant.
+        """
+        device, at = self._message.device, min(self._message.at, self._now)
+        campaign_id = self._leader()
+        progress = self._progress(campaign_id)
+        offer = progress.offer
+        if offer is None or offer.state is but or not frequency.awaits_os(progress, device, at):
+            return
+        campaign = self._campaigns.granted(campaign_id, offer.version)
+        if campaign is None:
+            return
+        meant = Grant(offer.serial, offer.attempt, offer.version, self._profile.user)
+        self._advance(
+            campaign_id, frequency.report(progress, campaign, meant, Outcome.APPROVED, at)
+        )
+        if not frequency.is_seen(progress, offer.serial):
+            self._make_way(campaign_id)
+            self._tell_of_show(campaign_id, offer.id, meant, at, progress)
+
+    def _answered(self, status: PushStatus, was: PushStatus, *, is_told: bool) -> None:
         """The OS prompt was answered on this device, or its settings were changed."""
         is_granted = status is PushStatus.GRANTED
-        self._permission_fact(FactKind.GRANTED if is_granted else FactKind.DENIED)
-        if is_granted:
-            self._tell_of_conversions()
+        if not is_told:
+            self._permission_fact(FactKind.GRANTED if is_granted else FactKind.DENIED)
+        if is_granted and _is_new_grant(self._profile.devices[self._message.device], was):
+            self._tell_of_conversions(self._message.at, self._profile.progress)
         self._settle(status)
         for campaign_id, progress in self._asking_for_push():
             offer = progress.offer
@@ -335,11 +391,10 @@ class Turn:
             unasked=not self._led_to_prompt,
         )
 
-    def _tell_of_conversions(self) -> None:
+    def _tell_of_conversions(self, at: int, exposed: Container[str]) -> None:
         """A grant from before the exposure is none: it was there already."""
-        at = self._message.at
         for campaign_id, progress in self._asking_for_push():
-            exposed_at = progress.exposed_at
+            exposed_at = progress.exposed_at if campaign_id in exposed else None
             if exposed_at is None or progress.converted or at < exposed_at:
                 continue
             self._advance(campaign_id, replace(progress, converted=True))
@@ -466,7 +521,7 @@ class Turn:
     ) -> None:
         """Of an offer that is not the newest seen one no answer is known: each is the first."""
         known = frequency.answer_of(before, meant.serial)
-        if known is outcome:
+        if known is outcome or frequency.is_weaker(outcome, known):
             return
         first = known is None and outcome is not Outcome.SUPPRESSED
         kind = FactKind(outcome.value)
@@ -552,8 +607,11 @@ class Turn:
             self._tell(kind, f"{campaign.id}:{kind.value}", self._now, campaign.id)
 
     def _exposed(self, situation: Situation, arm: str, variant: str = "") -> Progress:
+        progress = situation.progress
+        if self._is_test or progress.seen or progress.attempts:
+            return progress
         cohort = Cohort(self._now, situation.campaign.version, self._platform())
-        return experiment.exposed(situation.progress, cohort, arm, variant)
+        return experiment.exposed(progress, cohort, arm, variant)
 
     def _grant(self, situation: Situation) -> None:
         campaign = situation.campaign
@@ -581,7 +639,7 @@ class Turn:
             show_after=show_after,
         )
         self._advance(campaign.id, frequency.grant(progress, offer))
-        if situation.progress.exposed_at is None:
+        if situation.progress.exposed_at != progress.exposed_at:
             kind = FactKind.EXPOSED
             self._tell(kind, f"{campaign.id}:{kind.value}", self._now, campaign.id, offer)
         kind = FactKind.OFFERED
@@ -682,6 +740,17 @@ class Turn:
 def _is_withdrawn(progress: Progress, offer: Offer) -> bool:
     newest = progress.offer
     return newest is not None and newest.id == offer.id and newest.state is OfferState.WITHDRAWN
+
+
+def _is_asked_anew(known: Device | None, device: Device) -> bool:
+    """Whether the device tells of a later ask than it did before."""
+    before = known.push.last_asked_at if known else None
+    return (device.push.last_asked_at or 0) > (before or 0)
+
+
+def _is_new_grant(device: Device, was: PushStatus) -> bool:
+    """Where the OS has no prompt, what was never denied was granted from the beginning."""
+    return permission.may_ask(device) or was is PushStatus.DENIED
 
 
 def _short(told: str) -> str:

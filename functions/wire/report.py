@@ -161,12 +161,14 @@ class VersionReport(_Answer, frozen=True, kw_only=True):
 
     arms, variants: weights, of which only the proportion counts; empty where the version dealt
     nobody, null where its file cannot be read. hasGoal: whether it counted a goal event.
+    longestWaitDays: the longest time from an answer to the retry after it; null where it has none.
     """
 
     version: int
     arms: dict[str, int] | None
     variants: dict[str, int] | None
     has_goal: bool | None
+    longest_wait_days: float | None = None
 
 
 class AppWide(_Answer, frozen=True, kw_only=True):

@@ -288,10 +288,22 @@ def test_each_version_says_how_it_dealt_its_users(admin: Admin, package: Package
 
     first, second, lost = asked(admin)["versions"]
 
-    assert first == {"version": 0, "arms": {}, "variants": {}, "hasGoal": False}
+    assert first == {
+        "version": 0,
+        "arms": {},
+        "variants": {},
+        "hasGoal": False,
+        "longestWaitDays": 14,
+    }
     assert (second["version"], second["variants"]) == (1, {})
     assert second["arms"].items() >= dealing["arms"].items()  # type: ignore[attr-defined]
-    assert lost == {"version": 7, "arms": None, "variants": None, "hasGoal": None}
+    assert lost == {
+        "version": 7,
+        "arms": None,
+        "variants": None,
+        "hasGoal": None,
+        "longestWaitDays": None,
+    }
 
 
 # --- from facts ---

@@ -12,6 +12,7 @@ from cli.report.figures import (
     UnknownControl,
     Wishes,
     analyse,
+    first_day,
 )
 from cli.report.statistics import Mean, Proportion
 from tests.integration.report_answers import THREE_ARMS, TODAY, Counted, Json, example
@@ -247,7 +248,7 @@ def test_against_a_holdout_any_grant_decides() -> None:
 
     of = told(counted)
 
-    found = statistics.compare_proportions(Proportion(150, 1000), Proportion(300, 1000))
+    found = statistics.compare_proportions([(Proportion(150, 1000), Proportion(300, 1000))])
     assert found
     [each] = of.comparisons
     assert (each.metric, of.metric) == ("any_grant", "any_grant")
@@ -257,14 +258,15 @@ def test_against_a_holdout_any_grant_decides() -> None:
     assert each.difference.p_value == found.p_value
 
 
-def test_against_a_direct_prompt_net_opt_in_decides() -> None:
+def test_against_a_direct_prompt_any_grant_decides_too() -> None:
+    """Its grants count for a day, those of an approval ever: net opt-in would flatter."""
     counted = Counted({"experiment": {"salt": "one", "arms": {"soft_ask": 1, "direct_prompt": 1}}})
-    counted.users("soft_ask", 1000, opted_in=300, converted_0=500)
-    counted.users("direct_prompt", 1000, opted_in=200, converted_0=500)
+    counted.users("soft_ask", 1000, opted_in=300, converted_0=300)
+    counted.users("direct_prompt", 1000, opted_in=0, converted_0=200)
 
     [each] = told(counted).comparisons
 
-    assert each.metric == "net_opt_in"
+    assert each.metric == "any_grant"
     assert each.difference
     assert each.difference.difference == pytest.approx(0.1)
     assert each.difference.lift == pytest.approx(0.5)
@@ -278,7 +280,7 @@ def test_goals_are_compared_where_some_version_counts_any() -> None:
 
     [each] = told(counted).comparisons
 
-    found = statistics.compare_means(Mean(1000, 3000, 1000), Mean(1500, 4000, 1000))
+    found = statistics.compare_means([(Mean(1000, 3000, 1000), Mean(1500, 4000, 1000))])
     assert found
     assert each.goals
     assert each.goals.difference == found.difference == 0.5
@@ -299,10 +301,11 @@ def test_users_are_planned_for_the_difference_that_matters() -> None:
 
     [each] = told(counted, detectable=0.05).comparisons
 
-    needed = statistics.users_needed(0.1, 0.05, share=0.75)
+    needed = statistics.users_needed_always(0.1, 0.05, share=0.75)
     assert (each.users_needed, each.users_missing) == (needed, max(0, needed - 4000))
+    assert each.users_needed_once == statistics.users_needed(0.1, 0.05, share=0.75) < needed
     [each] = told(counted, detectable=0.01).comparisons
-    assert each.users_missing == statistics.users_needed(0.1, 0.01, share=0.75) - 4000
+    assert each.users_missing == statistics.users_needed_always(0.1, 0.01, share=0.75) - 4000
 
 
 def test_few_users_compare_to_nothing_and_are_told_so() -> None:
@@ -313,7 +316,48 @@ def test_few_users_compare_to_nothing_and_are_told_so() -> None:
     [each] = told(counted).comparisons
 
     assert each.difference is None
+    assert each.sentence
     assert each.sentence.startswith("Too little has happened yet")
+    assert each.sentence.endswith("Too few yet to plan.")
+    assert each.users_needed is None
+
+
+def test_a_control_with_more_successes_than_users_plans_nothing() -> None:
+    """Exposures that wait for their replay."""
+    counted = Counted(TWO_ARMS)
+    counted.users("soft_ask", 20, converted_0=2)
+    counted.users("holdout", 20, converted_0=24)
+
+    [each] = told(counted).comparisons
+
+    assert (each.difference, each.users_needed) == (None, None)
+
+
+def test_a_variant_that_is_named_like_an_arm_hides_no_arm() -> None:
+    variants = {"plain": 1, "holdout": 1}
+    counted = Counted({"experiment": {**TWO_ARMS["experiment"], "variants": variants}})
+    for variant in variants:
+        counted.users("soft_ask", 10, variant=variant)
+    counted.users("holdout", 20)
+
+    assert told(counted, control="holdout").control == "holdout"
+    assert told(counted, control="plain").control == "soft_ask/plain"
+
+
+def test_a_popup_is_judged_by_its_goal_alone() -> None:
+    experiment = TWO_ARMS["experiment"]
+    counted = Counted({"experiment": experiment, "goal": {"event": "Rated"}}, kind="popup")
+    counted.users("soft_ask", 1000, goals=1500, goal_squares=4000, goal_users=700)
+    counted.users("holdout", 1000, goals=1000, goal_squares=3000, goal_users=500)
+
+    of = told(counted)
+
+    [each] = of.comparisons
+    assert (each.metric, of.metric, of.unripe) == ("goals", "goals", 0)
+    assert (each.difference, each.sentence, each.users_needed) == (None, None, None)
+    assert each.goal_sentence
+    assert each.goal_sentence.startswith("soft_ask: 50 more goal events per 100 users than holdout")
+    assert arm(of, "soft_ask").cumulative[-1].rate == 0.7
 
 
 def test_without_users_in_the_control_nothing_is_planned() -> None:
@@ -336,6 +380,114 @@ def test_a_control_without_any_has_no_lift() -> None:
     assert each.difference
     assert each.difference.difference == 0.3
     assert (each.difference.lift, each.difference.lift_interval) == (None, None)
+
+
+# --- weights that change ---
+
+
+def dealt(soft_ask: int, holdout: int) -> Json:
+    arms = {"soft_ask": soft_ask, "holdout": holdout}
+    return {"experiment": {"salt": "one", "arms": arms}, "goal": {"event": "SessionStarted"}}
+
+
+NO_EXPERIMENT: Json = {"goal": {"event": "SessionStarted"}}
+
+
+def of_goals(users: int, each: int) -> dict[str, int]:
+    """Half of the users have `each` goals, half of them one less."""
+    half = users // 2
+    squares = half * (each**2 + (each - 1) ** 2)
+    return {"goals": half * (2 * each - 1), "goal_squares": squares, "goal_users": half}
+
+
+def changed_weights() -> Counted:
+    """A tenth of everybody grants first, and a fifth later."""
+    counted = Counted(dealt(95, 5), dealt(50, 50))
+    counted.users("soft_ask", 9500, converted_0=950, **of_goals(9500, 4))
+    counted.users("holdout", 500, converted_0=50, **of_goals(500, 4))
+    counted.users("soft_ask", 5000, version=1, converted_0=1000, **of_goals(5000, 1))
+    counted.users("holdout", 5000, version=1, converted_0=1000, **of_goals(5000, 1))
+    return counted
+
+
+def added_experiment() -> Counted:
+    counted = Counted(NO_EXPERIMENT, dealt(50, 50))
+    counted.users("soft_ask", 10_000, converted_0=1000, **of_goals(10_000, 4))
+    counted.users("soft_ask", 2000, version=1, converted_0=400, **of_goals(2000, 1))
+    counted.users("holdout", 2000, version=1, converted_0=400, **of_goals(2000, 1))
+    return counted
+
+
+def ended_experiment() -> Counted:
+    counted = Counted(dealt(50, 50), NO_EXPERIMENT)
+    counted.users("soft_ask", 2000, converted_0=400, **of_goals(2000, 1))
+    counted.users("holdout", 2000, converted_0=400, **of_goals(2000, 1))
+    counted.users("soft_ask", 10_000, version=1, converted_0=1000, **of_goals(10_000, 4))
+    return counted
+
+
+def changed_and_back() -> Counted:
+    counted = Counted(dealt(1, 1), dealt(9, 1), dealt(2, 2))
+    for version, (users, held_out, rate) in enumerate(
+        ((1000, 1000, 0.1), (9000, 1000, 0.5), (1000, 1000, 0.2))
+    ):
+        for arm, count in (("soft_ask", users), ("holdout", held_out)):
+            grants, goals = round(count * rate), of_goals(count, version + 1)
+            counted.users(arm, count, version=version, converted_0=grants, **goals)
+    return counted
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [changed_weights(), added_experiment(), ended_experiment(), changed_and_back()],
+    ids=["changed weights", "added experiment", "ended experiment", "changed and back"],
+)
+def test_weights_that_change_make_no_difference_where_there_is_none(counted: Counted) -> None:
+    of = told(counted)
+
+    [each] = of.comparisons
+    assert each.difference
+    assert each.difference.difference == pytest.approx(0, abs=1e-12)
+    assert each.goals
+    assert each.goals.difference == pytest.approx(0, abs=1e-12)
+    assert each.sentence
+    assert each.sentence.startswith("No difference between soft_ask and holdout can be claimed")
+    assert each.goal_sentence
+    assert each.goal_sentence.startswith("No difference")
+    assert of.weights_changed
+
+
+def test_users_of_versions_with_one_arm_alone_are_left_out_and_counted() -> None:
+    [each] = told(added_experiment()).comparisons
+
+    assert (each.left_out, each.left_out_versions) == (10_000, (0,))
+    [each] = told(changed_weights()).comparisons
+    assert (each.left_out, each.left_out_versions) == (0, ())
+
+
+def test_versions_of_the_same_weights_are_one_group() -> None:
+    counted = Counted(dealt(1, 1), dealt(50, 50))
+    for version in (0, 1):
+        counted.users("soft_ask", 500, version=version, converted_0=150)
+        counted.users("holdout", 500, version=version, converted_0=100)
+
+    of = told(counted)
+
+    found = statistics.compare_proportions([(Proportion(200, 1000), Proportion(300, 1000))])
+    [each] = of.comparisons
+    assert found
+    assert each.difference
+    assert each.difference.sequential.low == found.sequential.low
+    assert not of.weights_changed
+
+
+def test_the_newest_experiment_begins_with_its_weights_first_user() -> None:
+    counted = Counted(dealt(9, 1), dealt(1, 1), dealt(2, 2), NO_EXPERIMENT)
+    for version, days_ago in ((0, 20), (1, 12), (2, 8), (3, 2)):
+        counted.users("soft_ask", 10, version=version, day=TODAY - days_ago)
+
+    assert first_day(counted.answer()) == "2026-11-09"
+    assert first_day(Counted(NO_EXPERIMENT).answer()) is None
 
 
 # --- the sample ratio ---
@@ -368,7 +520,10 @@ def test_missing_users_are_a_mismatch_and_stop_every_verdict() -> None:
 
     assert of.sample_ratio
     assert of.sample_ratio.is_mismatch
-    assert of.comparisons[0].sentence.startswith("Do not compare")
+    [each] = of.comparisons
+    assert each.sentence
+    assert each.sentence.startswith("Do not compare")
+    assert (each.difference, each.goals) == (None, None)
 
 
 def test_variants_have_their_share_of_the_arm_s() -> None:
@@ -417,6 +572,17 @@ def test_one_arm_says_how_to_get_another() -> None:
     counted.users("soft_ask", 10)
 
     assert "add an experiment" in notes(counted)
+
+
+def test_an_arm_that_nobody_came_to_is_named() -> None:
+    counted = Counted(TWO_ARMS)
+    counted.users("soft_ask", 500)
+
+    assert "The campaign has arms that got nobody: holdout." in notes(counted)
+    assert "add an experiment" not in notes(counted)
+    ratio = told(counted).sample_ratio
+    assert ratio
+    assert ratio.is_mismatch
 
 
 def test_a_holdout_alone_says_that_nobody_is_asked() -> None:

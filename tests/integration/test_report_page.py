@@ -161,10 +161,12 @@ def deciding(printed: Json) -> Iterator[str]:
             yield from (f"{arm}.{share}.{end}" for end in ("rate", "interval.low", "interval.high"))
         counts = ("exposed", "offered", "shown", "approved", "granted", "denied", "declined")
         others = ("dismissed", "silent", "awaited", "suppressed", "lapsed", "prompted", "unasked")
-        yield from (f"{arm}.totals.{name}" for name in (*counts, *others))
+        is_held_out = printed["statistics"]["arms"][place]["arm"] == "holdout"
+        told = (*counts, *others[: -2 if is_held_out else None])
+        yield from (f"{arm}.totals.{name}" for name in told)
     for place, _ in enumerate(printed["statistics"]["comparisons"]):
         each = f"statistics.comparisons.{place}"
-        yield f"{each}.usersNeeded"
+        yield from (f"{each}.{name}" for name in ("usersNeeded", "usersNeededOnce"))
         for of in ("difference", "goals"):
             yield from (f"{each}.{of}.{name}" for name in ("difference", "sequential.low"))
         yield f"{each}.difference.lift"
@@ -200,8 +202,10 @@ def test_the_verdict_warns_where_the_sample_ratio_is_off() -> None:
 
     text, _ = told(counted.answer())
 
-    assert '<p class="bad">' in text
-    assert "The sample ratio is off" in text
+    assert '<p class="bad">The sample ratio is off' in text
+    assert text.count("The sample ratio is off") == 1
+    assert "Differences from the control" not in text
+    assert "Nothing can be compared so far." in text
 
 
 def test_where_the_control_has_none_there_is_no_lift() -> None:
@@ -210,6 +214,12 @@ def test_where_the_control_has_none_there_is_no_lift() -> None:
     assert "comparisons.0.difference.difference" in text
     assert "comparisons.0.difference.lift" not in text
     assert "may still come" not in text
+
+
+def test_one_arm_alone_is_told_what_may_still_come() -> None:
+    text, _ = told(one_arm().answer())
+
+    assert text.count("3 users were exposed within the last 7 days") == 1
 
 
 def test_a_control_that_nobody_is_in_is_shown_without_a_number() -> None:

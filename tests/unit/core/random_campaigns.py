@@ -180,7 +180,8 @@ def campaign_files(draw: st.DrawFn, campaign_id: str) -> CampaignFile:
             goal=st.fixed_dictionaries({"event": events}, optional={"where": where}),
         )
     )
-    if more.get("kind") == "popup" and "experiment" in more:
+    is_settings_too = more.get("permission", {}).get("fallback_to_settings", False)
+    if "experiment" in more and (more.get("kind") == "popup" or is_settings_too):
         more["experiment"]["arms"].pop("direct_prompt", None)
     frequency, trigger = draw(frequencies), draw(triggers)
     if "repeat" in frequency:

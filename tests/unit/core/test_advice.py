@@ -100,6 +100,70 @@ def test_a_campaign_that_nobody_knows_is_named_wherever_it_stands() -> None:
     assert warning == "campaign nosuch: there is none of that id, so it reads as never shown"
 
 
+def experiment(**changes: Any) -> dict[str, Any]:
+    return {"experiment": {"salt": "s", "arms": {"soft_ask": 8, "holdout": 2}, **changes}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"variants": {"plain": 1}}, ["there is one alone, so there is nothing to compare it"]),
+        (
+            {"variants": {"plain": 1, "same": {"weight": 1, "content": {"first": "first"}}}},
+            ["plain and same show the same contents"],
+        ),
+        (
+            {
+                "arms": {"soft_ask": 0, "holdout": 1},
+                "variants": {"plain": 1, "warm": {"weight": 1, "content": {"first": "retry"}}},
+            },
+            ["nobody sees them, since the weight of soft_ask is 0"],
+        ),
+        ({"variants": {"plain": 1, "warm": {"weight": 1, "content": {"first": "retry"}}}}, []),
+    ],
+)
+def test_variants_that_compare_nothing_are_named(changes: dict[str, Any], told: list[str]) -> None:
+    advised = advice(**experiment(**changes))
+
+    assert len(advised) == len(told)
+    assert all(part in warning for part, warning in zip(told, advised, strict=True))
+
+
+def test_campaigns_of_one_salt_deal_alike() -> None:
+    trigger = {"any": [{"event": "Other"}]}
+    live = campaigns_of(shipped_file(id="other", trigger=trigger, **experiment()))
+
+    [salt] = warnings(shipped_file(**experiment()), SETTINGS, live)[-1:]
+
+    assert salt == (
+        "experiment salt 's': campaign other has it too, so both deal alike; give this one another"
+    )
+    assert not any("salt" in each for each in warnings(shipped_file(), SETTINGS, live))
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_first"),
+    [
+        ({}, True),
+        ({"priority": 1}, True),
+        ({"priority": -1}, False),
+        ({"status": "paused"}, False),
+        ({"kind": "popup"}, False),
+        ({"trigger": {"any": [{"event": "ValueMomentReached", "every": 3}]}}, False),
+    ],
+)
+def test_a_live_campaign_that_takes_the_trigger_first_is_named(
+    changes: dict[str, Any], is_first: bool
+) -> None:
+    told = warnings(shipped_file(id="zero"), SETTINGS, campaigns_of(shipped_file(**changes)))
+
+    taken = (
+        "trigger ValueMomentReached: campaign push-softask takes it first; pause that one, or give "
+        "this one a higher priority"
+    )
+    assert (taken in told) is is_first
+
+
 def test_a_file_that_cannot_be_used_is_refused() -> None:
     with pytest.raises(CampaignError):
         advice(action={"deeplink": "other://x"})

@@ -181,7 +181,35 @@ def variant_with(content: dict[str, str]) -> dict[str, Any]:
         (
             {"experiment": {"salt": "s", "arms": THREE_ARMS, "variants": {"Warm one": 1}}},
             "experiment.variants.Warm one",
-            "lower case, as in 'warm'",
+            "lower case and without underscores, as in 'warm'",
+        ),
+        (
+            {"experiment": {"salt": "s", "arms": THREE_ARMS, "variants": {"soft_ask": 1}}},
+            "experiment.variants.soft_ask",
+            "without underscores",
+        ),
+        (
+            {"experiment": {"salt": "s", "arms": THREE_ARMS, "variants": {"holdout": 1}}},
+            "experiment.variants.holdout",
+            "give it a name that is no arm's, as in 'warm'",
+        ),
+        (
+            {
+                "permission": {"fallback_to_settings": True},
+                "experiment": {"salt": "s", "arms": THREE_ARMS},
+            },
+            "experiment.arms.direct_prompt",
+            "leave it out beside permission.fallback_to_settings, which shows the popup where",
+        ),
+        (
+            {"goal": {"event": "PushSoftAskShown"}},
+            "goal.event",
+            "PushSoftAskShown tells what became of the ask; name what the permission is for",
+        ),
+        (
+            {"goal": {"event": "PushPermissionChanged"}},
+            "goal.event",
+            "PushPermissionChanged tells what became of the ask",
         ),
         (
             {"experiment": {"salt": "s", "arms": THREE_ARMS, "variants": {"a": {"content": {}}}}},

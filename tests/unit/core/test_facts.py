@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from functions.core import frequency, offers
 from functions.core.campaign import Published
 from functions.core.compiling import compile_all
+from functions.core.decision import decide
 from functions.core.experiment import DIRECT_PROMPT, HOLDOUT
 from functions.core.frequency import SEEN_KEPT
 from functions.core.model import (
@@ -22,13 +24,16 @@ from functions.core.model import (
     RequestOsPermission,
     Seen,
     Snapshot,
+    User,
 )
+from functions.core.offers import Grant
 from functions.core.reason import Reason
 from functions.core.verdict import Decision
 from tests.unit.core.scene import (
     CAMPAIGN,
     NEVER_ASKED,
     START,
+    USER,
     VALUE,
     Offered,
     Scene,
@@ -245,6 +250,16 @@ def test_an_approval_on_another_device_led_nowhere_here() -> None:
 
     assert told(decision, FactKind.PROMPTED).unasked
     assert FactKind.OPTED_IN not in kinds(decision)
+
+
+def test_an_approval_is_looked_for_among_the_offers_of_all_devices() -> None:
+    ids = {
+        device: offers.make_id(Grant(serial, 1, 0, USER), CAMPAIGN)
+        for serial, device in ((START, "tablet"), (START + 1, "phone"))
+    }
+    approved = Progress(elsewhere=ids, outcome=Outcome.APPROVED, outcome_of=START + 1)
+    assert frequency.led_to_prompt_at(approved, "tablet", START) is None
+    assert frequency.led_to_prompt_at(approved, "phone", START) == 0
 
 
 @pytest.mark.parametrize(
@@ -482,7 +497,218 @@ def test_a_test_users_goals_are_no_facts() -> None:
     assert scene.track("SessionStarted").facts == ()
 
 
+# --- a login, and what stands after it ---
+
+
+def logged_in(anonymous: Scene, known: Scene, **fields: Any) -> Decision:
+    message = known.message(kind="identify", merges=anonymous.user.id, **fields)
+    known.decision = decide(known.profile, message, known.campaigns, known.now, anonymous.profile)
+    known.profile = known.decision.profile
+    return known.decision
+
+
+def lives(known_experiment: Any, anonymous_experiment: Any) -> tuple[Scene, Scene]:
+    known = scene_of(experiment=known_experiment)
+    anonymous = Scene(
+        campaigns_of(shipped_file(experiment=anonymous_experiment)), User("anonymous", "a1")
+    )
+    return known, anonymous
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"), [(HELD_OUT, WARM), (WARM, {**WARM, "variants": {}}), (HELD_OUT, DIRECT)]
+)
+def test_an_offer_of_another_arm_or_variant_than_the_one_that_stands_is_taken_back(
+    earlier: Any, later: Any
+) -> None:
+    known, anonymous = lives(earlier, later)
+    known.value(device="tablet")
+    if earlier is WARM:
+        known.report(Outcome.SUPPRESSED, device="tablet")
+    anonymous.now = known.now = START + MINUTE
+    offer = offered(anonymous)
+
+    decision = logged_in(anonymous, known)
+
+    assert [action.offer_id for action in decision.actions] == [offer.offer_id]
+    assert FactKind.SHOWN not in kinds(known.value(device="tablet"))
+
+
+def test_an_offer_of_the_arm_that_stands_outlives_the_login() -> None:
+    known, anonymous = lives(WARM, WARM)
+    offered(anonymous)
+
+    assert logged_in(anonymous, known).actions == ()
+
+
+@pytest.mark.parametrize("is_known_exposed", [True, False])
+def test_a_grant_of_one_life_converts_who_was_exposed_in_the_other(is_known_exposed: bool) -> None:
+    known, anonymous = lives(HELD_OUT, HELD_OUT)
+    exposed, other = (known, anonymous) if is_known_exposed else (anonymous, known)
+    exposed.value()
+    other.now = exposed.now = START + HOUR
+    other.track(CHANGED, push=GRANTED)
+
+    facts = logged_in(anonymous, known)
+
+    assert told(facts, FactKind.CONVERTED).after == HOUR
+    assert logged_in(anonymous, known).facts == ()
+
+
+@pytest.mark.parametrize(
+    ("at", "fields"),
+    [(START - HOUR, {}), (START + HOUR, {"device": "tablet"}), (START + HOUR, {"api_level": 32})],
+)
+def test_a_grant_from_before_elsewhere_or_without_a_prompt_converts_nobody_by_the_login(
+    at: int, fields: dict[str, Any]
+) -> None:
+    known, anonymous = lives(HELD_OUT, HELD_OUT)
+    android = {"platform": "android", "api_level": 32} if "api_level" in fields else {}
+    anonymous.value(**{"push": NEVER_ASKED, **android})
+    known.now = max(at, START)
+    known.track(CHANGED, at=at, push=GRANTED, **{**fields, **android})
+    known.now = anonymous.now = START + 2 * HOUR
+
+    assert FactKind.CONVERTED not in kinds(logged_in(anonymous, known))
+
+
+# --- one answer, one outcome ---
+
+
+def test_one_os_answer_concludes_the_newest_direct_prompt_alone() -> None:
+    other = shipped_file(
+        id="other", trigger={"any": [{"event": "Lesson"}]}, experiment={**DIRECT, "salt": "t"}
+    )
+    scene = Scene(campaigns_of(shipped_file(experiment=DIRECT), other))
+    offered(scene)
+    scene.wait(HOUR)
+    [newest] = offered_in(scene.track("Lesson", push=NEVER_ASKED))
+
+    decision = scene.track(CHANGED, push=DENIED)
+    assert told(decision, FactKind.SHOWN).offer_id == newest.offer_id
+    scene.wait(HOUR)
+    assert kinds(scene.track(CHANGED, push=GRANTED)).count(FactKind.SHOWN) == 0
+
+
+def test_a_withdrawn_direct_prompt_on_screen_is_answered_all_the_same() -> None:
+    scene, offer = direct()
+    scene.identify(declined_at=scene.now)
+    scene.wait(SECOND)
+
+    decision = scene.track(CHANGED, push=GRANTED)
+
+    assert told(decision, FactKind.SHOWN).offer_id == offer.offer_id
+    assert FactKind.OPTED_IN in kinds(decision)
+
+
+def test_an_old_approval_does_not_take_the_prompt_of_a_newer_direct_one() -> None:
+    other = shipped_file(id="other", trigger={"any": [{"event": "Lesson"}]})
+    scene = Scene(campaigns_of(shipped_file(experiment=DIRECT), other))
+    [older] = offered_in(scene.track("Lesson", push=NEVER_ASKED))
+    scene.report(Outcome.APPROVED, older)
+    scene.wait(DAY)
+    newest = offered(scene)
+
+    fact = told(scene.track(CHANGED, push=DENIED), FactKind.PROMPTED)
+
+    assert (fact.campaign, fact.offer_id) == (CAMPAIGN, newest.offer_id)
+
+
+@pytest.mark.parametrize(
+    ("news", "is_shown"),
+    [({}, False), ({"prompts_used": 2}, True), ({"last_asked_at": START + MINUTE}, True)],
+)
+def test_a_snapshot_that_differs_is_no_answer_to_an_open_direct_prompt(
+    news: dict[str, Any], is_shown: bool
+) -> None:
+    android = {"platform": "android", "api_level": 34}
+    once = Snapshot(status="denied", ever_asked=True, rationale=True, prompts_used=1)
+    scene = scene_of(experiment=DIRECT, audience=None)
+    offered(scene, push=once, **android)
+    scene.wait(2 * MINUTE)
+
+    decision = scene.track(CHANGED, push=replace(once, target_sdk=35, **news), **android)
+
+    assert (FactKind.SHOWN in kinds(decision)) is is_shown
+
+
+def test_an_opt_in_for_a_permission_that_was_there_before_is_none() -> None:
+    scene = Scene(campaigns_of(shipped_file(audience=None)))
+    offer = offered(scene, push=None)
+    scene.wait(SECOND)
+    late = scene.report(Outcome.APPROVED, offer, push=GRANTED, at=START + SECOND)
+    assert FactKind.OPTED_IN in kinds(late)
+
+    before = Scene(campaigns_of(shipped_file(audience=None)))
+    offer = offered(before, push=None)
+    before.wait(SECOND)
+    before.track(CHANGED, push=GRANTED, at=START - HOUR)
+    assert FactKind.OPTED_IN not in kinds(before.report(Outcome.APPROVED, offer))
+
+
+def test_a_weaker_answer_behind_a_stronger_one_is_not_told() -> None:
+    scene = Scene()
+    offer = scene.offered()
+    scene.wait(MINUTE)
+    scene.report(Outcome.DECLINED, offer)
+
+    assert kinds(scene.report(Outcome.DISMISSED, offer, at=START + SECOND)) == []
+
+
+def test_an_answer_that_a_call_without_a_device_told_is_told_once() -> None:
+    scene = Scene()
+    scene.report(Outcome.APPROVED, scene.offered())
+    scene.wait(SECOND)
+    first = kinds(scene.identify({"push_permission_status": "granted"}, device=""))
+    assert first == ["granted", "converted", "prompted", "opted_in"]
+    scene.wait(SECOND)
+
+    assert kinds(scene.track(CHANGED, push=GRANTED)) == []
+    assert scene.profile.devices["phone"].prompts == 1
+
+
+@pytest.mark.parametrize("word", ["denied", "granted"])
+def test_what_a_device_said_since_or_says_otherwise_is_told(word: str) -> None:
+    scene = Scene()
+    scene.track(CHANGED, push=NEVER_ASKED)
+    scene.identify({"push_permission_status": word}, device="")
+    scene.wait(SECOND)
+    if word == "granted":
+        scene.track(CHANGED, push=replace(NEVER_ASKED, prompts_used=None))
+        scene.wait(SECOND)
+
+    assert FactKind.GRANTED in kinds(scene.track(CHANGED, push=GRANTED))
+
+
+@pytest.mark.parametrize(("before", "converts"), [(None, False), (DENIED, True)])
+def test_a_device_without_a_prompt_converts_only_after_it_said_denied(
+    before: Snapshot | None, converts: bool
+) -> None:
+    old = {"platform": "android", "api_level": 32, "device": "tablet"}
+    scene = scene_of(experiment=HELD_OUT)
+    scene.value()
+    scene.wait(HOUR)
+    if before is not None:
+        scene.track(CHANGED, push=before, **old)
+
+    assert (FactKind.CONVERTED in kinds(scene.track(CHANGED, push=GRANTED, **old))) is converts
+
+
 # --- who is dealt nothing any more ---
+
+
+def test_whoever_was_a_test_user_or_was_asked_before_is_exposed_to_nothing() -> None:
+    scene = Scene(campaigns_of(shipped_file(), settings={"test_users": ["u1"]}))
+    scene.value()
+    assert scene.progress.exposed_at is None
+    scene.report(Outcome.DISMISSED)
+    scene.campaigns = campaigns_of(shipped_file())
+    scene.wait(14 * DAY)
+
+    facts = [*scene.value().facts, *scene.report(Outcome.DECLINED).facts]
+
+    assert {fact.kind for fact in facts} == {"offered", "shown", "declined", "exhausted"}
+    assert {(fact.arm, fact.cohort) for fact in facts} == {("", None)}
 
 
 def test_whoever_saw_the_popup_before_any_exposure_is_asked_by_it() -> None:

@@ -69,6 +69,11 @@ def test_a_right_file_is_read() -> None:
         ),
         ({"offer": {"lease": "10x"}}, "offer.lease", "write it as in '14d'"),
         ({"offer": {"lease": 10}}, "offer.lease", "write text, not a whole number"),
+        (
+            {"experiment": {"salt": "s", "arms": {"soft_ask": 0.8}}},
+            "experiment.arms.soft_ask",
+            "write a whole number, such as 80, not a number",
+        ),
         ({"caps": [{"at_most": 1, "per": "dya"}]}, "caps[0].per", "did you mean 'day'?"),
         ({"action": {"deeplink": 5}}, "action.deeplink", "write a map or text, not a whole number"),
         ({"action": {"deeplink": ""}}, "action.deeplink", "length >= 1"),

@@ -1,6 +1,6 @@
 """What must hold of the facts about one user, whatever was lived."""
 
-from functions.core import experiment
+from functions.core import experiment, offers
 from functions.core.model import Fact, FactKind, Profile, Progress
 from functions.core.verdict import Decision
 
@@ -16,6 +16,8 @@ _ONCE = (
     FactKind.CONVERTED,
 )
 
+_OF_EXPOSED = (FactKind.OPTED_IN, FactKind.CONVERTED, FactKind.GOAL)
+
 
 class Ledger:
     """Takes the facts of one user's decisions, and refuses what cannot be."""
@@ -28,6 +30,8 @@ class Ledger:
             self._assert_new(fact)
             self.facts.setdefault(fact.id, fact)
             assert_dealt(fact, decision.profile)
+            assert_strongest(fact, decision.profile)
+        assert [fact.kind for fact in decision.facts].count(FactKind.SHOWN) <= 1
         for fact in decision.facts:
             self._assert_follows(fact)
 
@@ -49,6 +53,9 @@ class Ledger:
         if fact.kind is FactKind.OPTED_IN:
             assert FactKind.APPROVED in kinds or "direct_prompt" in self._shown_arms()
             assert any(each.kind is FactKind.GRANTED for each in self.facts.values())
+            assert fact.cohort is None or FactKind.CONVERTED in kinds
+        if fact.kind in _OF_EXPOSED:
+            assert fact.cohort is None or FactKind.EXPOSED in kinds
         if fact.kind is FactKind.CONVERTED:
             assert fact.cohort is not None
             assert fact.after == fact.at - fact.cohort.at >= 0
@@ -69,3 +76,11 @@ def assert_dealt(fact: Fact, profile: Profile) -> None:
     progress = profile.progress.get(fact.campaign, Progress())
     assert fact.cohort == experiment.cohort_of(progress)
     assert (fact.arm, fact.variant) == (experiment.dealt(progress), progress.variant)
+
+
+def assert_strongest(fact: Fact, profile: Profile) -> None:
+    """No weaker answer is told behind a stronger one, as far as one is known."""
+    progress = profile.progress.get(fact.campaign, Progress())
+    is_newest = fact.offer_id != "" and offers.serial_of(fact.offer_id) == progress.outcome_of
+    if fact.kind in _ANSWERS and is_newest:
+        assert fact.kind.value == progress.outcome

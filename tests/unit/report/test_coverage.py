@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from cli.report import statistics
 from cli.report.statistics import (
     Comparison,
     Interval,
     Mean,
     Proportion,
-    compare_means,
-    compare_proportions,
     rate_interval,
     sample_ratio,
+    users_needed_always,
 )
+from tests.unit.report.single import compare_means, compare_proportions
 
 REPETITIONS = 1_000
 DAYS = 30
@@ -205,6 +206,67 @@ def test_a_daily_look_at_equal_arms_claims_no_more_than_alpha(
     assert always <= ALPHA * REPETITIONS
     assert lifts <= ALPHA * REPETITIONS
     assert once > 3 * ALPHA * REPETITIONS
+
+
+Weeks = list[tuple[int, int, float]]
+"""Of ten days each: users of a day in control and treatment, and the rate of both."""
+
+
+def daily_strata(weeks: Weeks, seed: int) -> Iterator[Days]:
+    """Weights and rates that change, with arms that never differ."""
+    chance = np.random.default_rng(seed)
+    drawn = [
+        [chance.binomial(count, rate, (REPETITIONS, 10)).cumsum(axis=1) for count in counts]
+        for *counts, rate in weeks
+    ]
+    for played in range(REPETITIONS):
+        over: list[tuple[Proportion, Proportion]] = []
+        looks: Days = []
+        for (control, treatment, _), sides in zip(weeks, drawn, strict=True):
+            for day in range(10):
+                now = [
+                    Proportion(int(side[played][day]), count * (day + 1))
+                    for side, count in zip(sides, (control, treatment), strict=True)
+                ]
+                looks.append(statistics.compare_proportions([*over, (now[0], now[1])], ALPHA))
+            over.append((now[0], now[1]))
+        yield looks
+
+
+@pytest.mark.parametrize(
+    "weeks",
+    [
+        [(50, 950, 0.1), (500, 500, 0.2)],
+        [(500, 500, 0.2), (50, 950, 0.1)],
+        [(20, 80, 0.4), (50, 50, 0.05), (5, 95, 0.3)],
+        [(10, 990, 0.02), (1, 999, 0.5), (100, 900, 0.1)],
+        [(100, 100, 0.02), (1000, 1000, 0.5)],
+    ],
+)
+def test_weights_and_rates_that_change_make_no_claims(weeks: Weeks) -> None:
+    played = [[day for day in days if day] for days in daily_strata(weeks, 8)]
+
+    claimed = sum(any(is_claimed(day.sequential) for day in days) for days in played)
+    last = sum(covers(days[-1].interval, 0) for days in played)
+
+    low, high = usual(1 - ALPHA)
+    assert claimed <= ALPHA * REPETITIONS
+    assert low <= last <= high
+
+
+@pytest.mark.parametrize(("rate", "detectable", "share"), [(0.1, 0.04, 0.5), (0.3, 0.06, 0.8)])
+def test_the_users_needed_always_show_the_difference_by_then(
+    rate: float, detectable: float, share: float
+) -> None:
+    users = users_needed_always(rate, detectable, share=share)
+    daily = (round(users * (1 - share) / DAYS), round(users * share / DAYS))
+
+    played = list(daily_rates(daily, (rate, rate + detectable), 9))
+
+    at_last = sum(is_claimed(days[-1].sequential) for days in played if days[-1])
+    low, high = usual(0.8)
+    assert low <= at_last <= high
+    assert sum(any(is_claimed(day.sequential) for day in days if day) for days in played) >= low
 
 
 def test_a_true_difference_is_covered_on_all_days_at_once() -> None:

@@ -13,18 +13,19 @@ from scipy import stats
 from statsmodels.stats import proportion as reference
 from statsmodels.stats.power import NormalIndPower, normal_sample_size_one_tail
 
+from cli.report import statistics
 from cli.report.statistics import (
     Comparison,
     Interval,
     Mean,
     Proportion,
     SampleRatio,
-    compare_means,
-    compare_proportions,
     rate_interval,
     sample_ratio,
     users_needed,
+    users_needed_always,
 )
+from tests.unit.report.single import compare_means, compare_proportions
 
 CLOSE = 1e-9
 
@@ -594,3 +595,63 @@ def within(inner: Interval, outer: Interval) -> bool:
 
 def width(interval: Interval) -> float:
     return interval.high - interval.low
+
+
+# --- strata ---
+
+
+def test_strata_worked_by_hand() -> None:
+    """Differences of 0.1 and 0.3 at weights of 50·50/100 = 25 and 100·300/400 = 75."""
+    strata = [
+        (Proportion(10, 50), Proportion(15, 50)),
+        (Proportion(20, 100), Proportion(150, 300)),
+    ]
+
+    found = statistics.compare_proportions(strata)
+
+    variance = 0.25**2 * (0.2 * 0.8 / 50 + 0.3 * 0.7 / 50) + 0.75**2 * (
+        0.2 * 0.8 / 100 + 0.5 * 0.5 / 300
+    )
+    assert found
+    assert found.difference == pytest.approx(0.25 * 0.1 + 0.75 * 0.3, abs=1e-12)
+    assert found.lift == pytest.approx(0.25 / 0.2, abs=1e-12)
+    half = (found.interval.high - found.interval.low) / 2
+    assert half == pytest.approx(1.959963984540054 * math.sqrt(variance), abs=1e-9)
+
+
+def test_strata_of_means_weigh_as_those_of_rates_do() -> None:
+    strata = [
+        (Mean(100, 200, 100), Mean(150, 300, 100)),
+        (Mean(600, 1500, 300), Mean(900, 3000, 300)),
+    ]
+
+    found = statistics.compare_means(strata)
+
+    assert found
+    assert found.difference == pytest.approx(0.25 * 0.5 + 0.75 * 1.0, abs=1e-12)
+
+
+def test_without_strata_or_with_an_empty_arm_nothing_is_said() -> None:
+    assert statistics.compare_proportions([]) is None
+    assert statistics.compare_means([]) is None
+    full = (Proportion(100, 500), Proportion(150, 500))
+    assert statistics.compare_proportions([full, (Proportion(0, 0), Proportion(5, 9))]) is None
+
+
+def test_a_control_that_is_large_only_where_nothing_happens_says_nothing() -> None:
+    """Of its 10 successes it expects three: the pooled rate would promise 230."""
+    strata = [
+        (Proportion(3, 5), Proportion(5_000, 10_000)),
+        (Proportion(0, 500), Proportion(1, 500)),
+    ]
+
+    assert statistics.compare_proportions(strata) is None
+
+
+@pytest.mark.parametrize(("rate", "share"), [(0.1, 0.5), (0.02, 0.9), (0.6, 0.2)])
+def test_a_sequential_plan_takes_more_users_and_not_three_times_as_many(
+    rate: float, share: float
+) -> None:
+    once = users_needed(rate, 0.02, share=share)
+
+    assert 1.3 * once < users_needed_always(rate, 0.02, share=share) < 3 * once
