@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.model_instances import reset_model_data
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
@@ -93,6 +94,8 @@ class InMemory:
             # Read once, dropped at once: moto copies a whole table for each transaction.
             shard.starting_sequence_number += len(records)
             shard.items.clear()
+            # For a dashboard that nobody opens here, moto keeps every copy that it ever made.
+            reset_model_data()
         return records
 
     def close(self) -> None:

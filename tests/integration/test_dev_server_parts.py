@@ -11,11 +11,13 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.dynamodb.models.dynamo_type import Item
 
 from cli.dev import engines, environment
 from cli.dev.engines import InMemory, OverHttp, Record
 from cli.dev.feed import BATCH, MOST_DELIVERIES, Feed
 from cli.dev.gate import Gate
+from cli.local_tables import NAMES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -263,6 +265,22 @@ def test_moto_answers_one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
         engine.close()
         sys.setswitchinterval(interval)
     assert max(most_inside) == 1
+
+
+def test_what_moto_copies_for_a_transaction_does_not_stay() -> None:
+    profiles = NAMES["SOFTASK_PROFILES_TABLE"]
+    engine = InMemory()
+    engine.start()
+    try:
+        engines.create(engine)
+        for number in range(20):
+            item = {"user_key": {"S": str(number)}}
+            put: Any = {"Put": {"TableName": profiles, "Item": item}}
+            engine.client.transact_write_items(TransactItems=[put])
+            assert len(engine.new_records(profiles)) == 1
+        assert cast(Any, Item).instances_tracked == []
+    finally:
+        engine.close()
 
 
 # --- the gate ---

@@ -9,6 +9,7 @@ from typing import Any
 import moto.backends
 import msgspec
 import pytest
+from moto.core.model_instances import reset_model_data
 
 from cli.local_tables import NAMES
 from cli.report.figures import Wishes, analyse
@@ -178,6 +179,8 @@ def _streamed(variable: str, now: int) -> list[Json]:
         records.append(record)
     shard.starting_sequence_number += len(shard.items)
     shard.items.clear()
+    # moto keeps every copy that it makes of a table for a transaction.
+    reset_model_data()
     return records
 
 
