@@ -8,12 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from functions.core import (
-    frequency,
-    recent,
-    standing,
-)
+from functions.core import frequency, recent, standing, turn
 from functions.core.compiled import Campaigns
+from functions.core.draft import Draft
 from functions.core.eligibility import Situation
 from functions.core.model import (
     Action,
@@ -24,7 +21,6 @@ from functions.core.model import (
     Withdraw,
 )
 from functions.core.reason import Reason
-from functions.core.turn import Turn
 from functions.core.verdict import OFFERING, Decision, Verdict
 
 
@@ -65,23 +61,23 @@ def decide(
     known = recent.find(profile.recent, message)
     if known is not None:
         return _answer_again(profile, message, known, campaigns, now)
-    turn = Turn(profile, message, campaigns, now)
+    draft = Draft(profile, message, campaigns, now)
     if joining is not None and joining.user.id not in profile.aliases:
-        turn.join(joining)
+        turn.join(draft, joining)
     if message.kind == "identify":
-        turn.identify()
+        turn.identify(draft)
     else:
-        turn.track()
-    return turn.decision()
+        turn.track(draft)
+    return turn.decision(draft)
 
 
 def situations(
     profile: Profile, message: Message, campaigns: Campaigns, now: int
 ) -> dict[str, Situation]:
     """What each triggered campaign's rules look at while `decide` runs, by campaign."""
-    turn = Turn(profile, message, campaigns.seen_by(profile.user), now)
-    turn.track()
-    return turn.situations
+    draft = Draft(profile, message, campaigns.seen_by(profile.user), now)
+    turn.track(draft)
+    return draft.situations
 
 
 def fold(

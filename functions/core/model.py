@@ -298,14 +298,12 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     extras: Mapping[str, Any] = {}
 
 
-class OpenDeeplink(msgspec.Struct, frozen=True, kw_only=True):
-    """The offer, as the device receives it.
+class ServedOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer, as the device receives it.
 
     user_id: the id that the answered message came under; of an anonymous one that became a user,
     still its own, since an answer tells nobody whom it became.
-    on_approve: the permission's route; None for a popup that asks for no permission.
     show_after: milliseconds that are left of the wait before it is shown.
-    variant: which of the arm's contents it is; empty where there is one alone.
     test: for a test user, and kept out of every figure.
     """
 
@@ -315,30 +313,26 @@ class OpenDeeplink(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     arm: str
     user_id: str
+    show_after: int
+    expires_at: int
+    test: bool = False
+
+
+class OpenDeeplink(ServedOffer, frozen=True, kw_only=True):
+    """The offer of a popup.
+
+    on_approve: the permission's route; None for a popup that asks for no permission.
+    variant: which of the arm's contents it is; empty where there is one alone.
+    """
+
     deeplink: str
     content: Content
     on_approve: str | None
-    show_after: int
-    expires_at: int
     variant: str = ""
-    test: bool = False
 
 
-class RequestOsPermission(msgspec.Struct, frozen=True, kw_only=True):
-    """The offer of a direct prompt: the device asks the OS at once, and shows no popup before it.
-
-    For the keys see `OpenDeeplink`.
-    """
-
-    campaign: str
-    campaign_version: int
-    offer_id: str
-    attempt: int
-    arm: str
-    user_id: str
-    show_after: int
-    expires_at: int
-    test: bool = False
+class RequestOsPermission(ServedOffer, frozen=True, kw_only=True):
+    """The offer of a direct prompt: the device asks the OS at once; no popup comes before it."""
 
 
 class Withdraw(msgspec.Struct, frozen=True, kw_only=True):

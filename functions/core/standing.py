@@ -1,6 +1,6 @@
 """What stands for a device right now, and how it is answered. Reads only."""
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from functions.core import devices, eligibility, frequency, offers, permission
 from functions.core.compiled import Campaign, Campaigns
@@ -17,6 +17,7 @@ from functions.core.model import (
     Progress,
     PushStatus,
     RequestOsPermission,
+    ServedOffer,
     Withdraw,
 )
 from functions.core.permission import Standing
@@ -76,35 +77,28 @@ def action_of(
 
     `campaign` is the version under which the offer was granted.
     """
-    if offer.arm == DIRECT_PROMPT:
-        return RequestOsPermission(
-            campaign=campaign.id,
-            campaign_version=offer.version,
-            offer_id=offer.id,
-            attempt=offer.attempt,
-            arm=offer.arm,
-            user_id=message.user.id,
-            show_after=max(0, offer.granted_at + offer.show_after - now),
-            expires_at=offer.lease_until,
-            test=campaigns.is_test(profile.user),
-        )
-    device = devices.acting(profile, message)
-    locales = campaign.content_of(offer)
-    content = in_locale(locales, device.locale or None, campaigns.default_locale)
-    return OpenDeeplink(
+    served = ServedOffer(
         campaign=campaign.id,
         campaign_version=offer.version,
         offer_id=offer.id,
         attempt=offer.attempt,
         arm=offer.arm,
         user_id=message.user.id,
+        show_after=max(0, offer.granted_at + offer.show_after - now),
+        expires_at=offer.lease_until,
+        test=campaigns.is_test(profile.user),
+    )
+    if offer.arm == DIRECT_PROMPT:
+        return RequestOsPermission(**asdict(served))
+    device = devices.acting(profile, message)
+    locales = campaign.content_of(offer)
+    content = in_locale(locales, device.locale or None, campaigns.default_locale)
+    return OpenDeeplink(
+        **asdict(served),
         deeplink=with_offer(campaign.link_for(device.platform), offer),
         content=filled(content, profile.attributes if message.verified else None),
         on_approve=_on_approve(campaign, profile, message),
-        show_after=max(0, offer.granted_at + offer.show_after - now),
-        expires_at=offer.lease_until,
         variant=offer.variant,
-        test=campaigns.is_test(profile.user),
     )
 
 

@@ -176,8 +176,8 @@ def event_of(user_key: str, fact: Fact) -> Event | None:
 def fact_id(user_key: str, fact: Fact) -> str:
     """43 characters of SHA-256 over the user's key and the fact's own id.
 
-    That id is unique within one user's facts alone, and a permission's names the device, which
-    may be an anonymous id.
+    That id is unique within one user's facts alone, and a permission's has an unsalted digest of
+    the device's id: the same for all users of one phone.
     """
     digest = sha256(f"{user_key}\0{fact.id}".encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,7 +1,7 @@
 """Decisions as JSON (DESIGN, section 3): camelCase, UTC, always 200 with a body."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -10,8 +10,8 @@ from functions.core.model import (
     SECOND,
     Action,
     Content,
-    OpenDeeplink,
     RequestOsPermission,
+    ServedOffer,
     Withdraw,
 )
 from functions.core.moments import format_time
@@ -177,42 +177,30 @@ def _action(action: Action, now: int) -> ActionBody:
     if isinstance(action, Withdraw):
         return WithdrawAction(offer_id=action.offer_id, reason=action.reason)
     if isinstance(action, RequestOsPermission):
-        return _request_os_permission(action, now)
-    return _open_deeplink(action, now)
-
-
-def _open_deeplink(action: OpenDeeplink, now: int) -> OpenDeeplinkAction:
+        return RequestOsPermissionAction(**_served(action, now))
     return OpenDeeplinkAction(
-        campaign=action.campaign,
-        campaign_version=action.campaign_version,
-        offer_id=action.offer_id,
-        attempt=action.attempt,
-        arm=action.arm,
-        user_id=action.user_id,
+        **_served(action, now),
         deeplink=action.deeplink,
         content=action.content,
         on_approve=action.on_approve,
-        show_after_seconds=_whole_seconds(action.show_after),
-        expires_at=format_time(action.expires_at),
-        expires_in_seconds=_seconds_left(action.expires_at, now),
         variant=action.variant,
-        test=action.test,
     )
 
 
-def _request_os_permission(action: RequestOsPermission, now: int) -> RequestOsPermissionAction:
-    return RequestOsPermissionAction(
-        campaign=action.campaign,
-        campaign_version=action.campaign_version,
-        offer_id=action.offer_id,
-        attempt=action.attempt,
-        arm=action.arm,
-        user_id=action.user_id,
-        show_after_seconds=_whole_seconds(action.show_after),
-        expires_at=format_time(action.expires_at),
-        expires_in_seconds=_seconds_left(action.expires_at, now),
-        test=action.test,
-    )
+def _served(offer: ServedOffer, now: int) -> dict[str, Any]:
+    """What every offer says. As a base of both structs it would move keys in the JSON."""
+    return {
+        "campaign": offer.campaign,
+        "campaign_version": offer.campaign_version,
+        "offer_id": offer.offer_id,
+        "attempt": offer.attempt,
+        "arm": offer.arm,
+        "user_id": offer.user_id,
+        "show_after_seconds": _whole_seconds(offer.show_after),
+        "expires_at": format_time(offer.expires_at),
+        "expires_in_seconds": _seconds_left(offer.expires_at, now),
+        "test": offer.test,
+    }
 
 
 def _whole_seconds(span: int) -> int:

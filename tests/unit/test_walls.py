@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,22 @@ def test_dependencies_point_inward(source: str) -> None:
     }
 
     assert {target for _, target in found} <= MAY_IMPORT[source], found
+
+
+def test_the_core_s_modules_import_each_other_in_no_circle() -> None:
+    core = {f"functions.core.{path.stem}": path for path in files(FUNCTIONS / "core")}
+    needs = {each: core.keys() & set(imports(path.read_text())) for each, path in core.items()}
+
+    order = list(TopologicalSorter(needs).static_order())
+
+    assert set(order) == core.keys()
+
+
+def test_the_core_words_its_facts_in_one_place() -> None:
+    """Their ids are keys of the ledger: no second place may spell one otherwise."""
+    wording = {path.stem for path in files(FUNCTIONS / "core") if "Fact" in calls(path.read_text())}
+
+    assert wording == {"facts"}
 
 
 def test_every_part_has_its_wall() -> None:

@@ -29,12 +29,14 @@ from functions.core.model import (
     Profile,
     Progress,
     Snapshot,
+    User,
     Withdraw,
 )
 from functions.core.reason import Reason
 from functions.core.verdict import Decision
 from functions.store import codec
-from tests.unit.core.random_campaigns import COPY, DEVICES, EVENTS, campaign_sets, live, steps
+from tests.unit.core.lives import any_sets
+from tests.unit.core.random_campaigns import COPY, DEVICES, EVENTS, live, steps
 from tests.unit.core.scene import (
     NEVER_ASKED,
     OUTCOMES,
@@ -47,7 +49,7 @@ from tests.unit.core.scene import (
     offered_in,
     settings_with,
 )
-from tests.unit.core.told import Ledger
+from tests.unit.core.told import Ledger, assert_offers_dealt
 
 TEST = {"test_users": [USER.id]}
 TWICE = [{"content": "default"}, {"content": "default", "wait": "14d"}]
@@ -524,13 +526,18 @@ more_steps = st.one_of(
 )
 
 
+USERS = (USER, User("user", "u4"), User("user", "u7"))
+"""Whom the random experiments deal other arms and variants."""
+
+
 class Checked(Scene):
     """Every message's decision is checked against what must hold whatever the files say."""
 
-    def __init__(self, campaigns: Campaigns) -> None:
-        super().__init__(campaigns)
+    def __init__(self, campaigns: Campaigns, user: User) -> None:
+        super().__init__(campaigns, user)
         self.offers: list[Offered] = []
         self.ledger = Ledger()
+        self.edited_at = 0
 
     def send(self, message: Message) -> Decision:
         before = self.profile
@@ -540,6 +547,7 @@ class Checked(Scene):
         assert_nothing_is_forgotten(before, self.profile)
         assert_no_ask_too_many(decision, before, self.campaigns)
         assert_counted_once(decision, before, self.campaigns)
+        assert_offers_dealt(self.profile, self.campaigns, self.now, since=self.edited_at)
         self.ledger.take(decision)
         self.offers += offered_in(decision)
         return decision
@@ -553,25 +561,28 @@ class Checked(Scene):
         elif kind == "told":
             self.identify(declined_at=self.now - what)
         elif kind == "edit":
-            self.campaigns = others
+            self.wait(1)
+            self.campaigns, self.edited_at = others, self.now
         elif kind not in ("late", "told", "edit"):
             live(self, step)
 
 
 @given(
-    campaigns=campaign_sets(),
-    others=campaign_sets(),
+    campaigns=any_sets,
+    others=any_sets,
     life=st.lists(more_steps, max_size=25),
     event=st.sampled_from(EVENTS),
+    user=st.sampled_from(USERS),
 )
 def test_late_reports_told_declines_and_edits_break_nothing(
-    campaigns: Campaigns, others: Campaigns, life: list[tuple[Any, ...]], event: str
+    campaigns: Campaigns, others: Campaigns, life: list[tuple[Any, ...]], event: str, user: User
 ) -> None:
-    scene = Checked(campaigns)
+    scene = Checked(campaigns, user)
     for step in life:
         scene.live(step, others)
     for _ in range(3):
-        scene.track(event, push=NEVER_ASKED)
+        for each in (event, "Order"):
+            scene.track(each, push=NEVER_ASKED, properties={"n": 4})
         scene.wait(LONG)
 
 

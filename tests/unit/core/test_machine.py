@@ -32,7 +32,7 @@ from functions.core.reason import Reason
 from functions.core.recent import fingerprint
 from functions.core.verdict import Decision
 from tests.unit.core.scene import CAMPAIGN, OUTCOMES, START, VALUE, shipped, shipped_package
-from tests.unit.core.told import Ledger
+from tests.unit.core.told import Ledger, assert_offers_dealt
 
 ATTEMPTS = 2
 WAIT = 14 * DAY
@@ -371,6 +371,7 @@ class Life(RuleBasedStateMachine):
         for action in decision.actions:
             if isinstance(action, Withdraw):
                 self.account.take_back(action.offer_id)
+        assert_offers_dealt(self.profile, self.campaigns, self.now)
         self.never_forgets(before)
         return decision
 

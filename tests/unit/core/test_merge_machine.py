@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from functions.core import frequency
+from functions.core.compiled import Campaigns
 from functions.core.decision import decide, new_profile
+from functions.core.eligibility import arm_now, variant_now
 from functions.core.model import (
     DAY,
     MINUTE,
@@ -30,13 +32,31 @@ from functions.core.reason import Reason
 from functions.core.recent import fingerprint
 from functions.core.verdict import Decision
 from functions.store import codec
-from tests.unit.core.scene import CAMPAIGN, OUTCOMES, START, USER, VALUE, shipped
+from tests.unit.core.scene import (
+    CAMPAIGN,
+    OUTCOMES,
+    START,
+    USER,
+    VALUE,
+    campaigns_of,
+    shipped_file,
+)
+from tests.unit.core.told import assert_offers_dealt
 
 ATTEMPTS = 2
 WAIT = 14 * DAY
 LEASE = 10 * MINUTE
 
 ANONYMOUS = (User("anonymous", "a1"), User("anonymous", "a2"))
+
+DEALT = {
+    "salt": "5",
+    "arms": {"soft_ask": 2, "holdout": 1},
+    "variants": {"plain": 1, "warm": {"weight": 1, "content": {"first": "retry"}}},
+}
+"""The user and one anonymous id are dealt a variant each; the other one is held out."""
+
+ARMS_ALONE = {**DEALT, "variants": {}}
 
 people = st.sampled_from([USER, *ANONYMOUS])
 devices = st.sampled_from(["phone", "phone", "tablet"])
@@ -79,17 +99,22 @@ class Account:
 
 
 class Household(RuleBasedStateMachine):
-    """One person, three ids, two devices, the shipped campaign."""
+    """One person, three ids, two devices, the shipped campaign with or without an experiment."""
+
+    campaigns: Campaigns
 
     def __init__(self) -> None:
         super().__init__()
-        self.campaigns = shipped()
         self.now = START
         self.sent = 0
         self.profiles = {user: new_profile(user, START) for user in (USER, *ANONYMOUS)}
         self.accounts = {user: Account() for user in (USER, *ANONYMOUS)}
         self.became: dict[User, User] = {}
         self.changed: list[tuple[User, Message]] = []
+
+    @initialize(experiment=st.sampled_from([None, DEALT, ARMS_ALONE]))
+    def the_campaign_begins(self, experiment: Any) -> None:
+        self.campaigns = campaigns_of(shipped_file(experiment=experiment))
 
     # --- what happens ---
 
@@ -225,6 +250,11 @@ class Household(RuleBasedStateMachine):
             assert not (is_open and frequency.is_on_screen(progress, self.now))
 
     @invariant()
+    def the_open_offer_is_what_the_user_is_dealt(self) -> None:
+        for profile in self.profiles.values():
+            assert_offers_dealt(profile, self.campaigns, self.now)
+
+    @invariant()
     def the_profiles_survive_storage(self) -> None:
         for profile in self.profiles.values():
             assert codec.decode(codec.encode(profile, {})) == (profile, {})
@@ -232,3 +262,18 @@ class Household(RuleBasedStateMachine):
 
 
 TestHousehold = Household.TestCase
+
+
+def test_the_experiment_deals_each_of_the_three_something_else() -> None:
+    campaigns = campaigns_of(shipped_file(experiment=DEALT))
+    campaign, nobody = campaigns.by_id[CAMPAIGN], Progress()
+
+    dealt = [
+        (
+            arm_now(campaign, nobody, each, is_test=False),
+            variant_now(campaign, nobody, each, is_test=False),
+        )
+        for each in (USER, *ANONYMOUS)
+    ]
+
+    assert dealt == [("soft_ask", "warm"), ("soft_ask", "plain"), ("holdout", "")]

@@ -1,10 +1,14 @@
-"""What must hold of the facts about one user, whatever was lived."""
+"""What must hold of the facts about one user, and of the open offer, whatever was lived."""
 
-from functions.core import experiment, offers
+from functions.core import eligibility, experiment, frequency, offers
+from functions.core.compiled import Campaigns
+from functions.core.experiment import HOLDOUT
 from functions.core.model import Fact, FactKind, Profile, Progress
 from functions.core.verdict import Decision
 
 _ANSWERS = (FactKind.APPROVED, FactKind.DECLINED, FactKind.DISMISSED)
+
+_AGAIN = (*_ANSWERS, FactKind.EXHAUSTED)
 
 _PERMISSIONS = (FactKind.GRANTED, FactKind.DENIED)
 
@@ -38,12 +42,13 @@ class Ledger:
     def _assert_new(self, fact: Fact) -> None:
         """Of an offer that is not the newest no answer is known: it may be told again.
 
-        A permission that comes and goes within a millisecond is one fact.
+        So may the end of the last attempt, where a yes came between two noes. A permission that
+        comes and goes within a millisecond is one fact.
         """
         known = self.facts.get(fact.id)
         if known is None or (fact.kind in _PERMISSIONS and fact.at == known.at):
             return
-        assert fact.kind in _ANSWERS, f"told twice: {fact}"
+        assert fact.kind in _AGAIN, f"told twice: {fact}"
         assert (known.kind, known.offer_id) == (fact.kind, fact.offer_id)
 
     def _assert_follows(self, fact: Fact) -> None:
@@ -76,6 +81,22 @@ def assert_dealt(fact: Fact, profile: Profile) -> None:
     progress = profile.progress.get(fact.campaign, Progress())
     assert fact.cohort == experiment.cohort_of(progress)
     assert (fact.arm, fact.variant) == (experiment.dealt(progress), progress.variant)
+
+
+def assert_offers_dealt(profile: Profile, campaigns: Campaigns, now: int, since: int = 0) -> None:
+    """What is open is what the user is dealt now.
+
+    since: when the campaigns were edited; an offer from before keeps what it was.
+    """
+    is_test = campaigns.is_test(profile.user)
+    served = campaigns.seen_by(profile.user).by_id
+    for campaign_id, progress in profile.progress.items():
+        offer = frequency.open_offer(progress, now)
+        if offer is None or offer.granted_at < since:
+            continue
+        how = served[campaign_id], progress, profile.user
+        assert offer.arm == eligibility.arm_now(*how, is_test=is_test) != HOLDOUT
+        assert offer.variant == eligibility.variant_now(*how, is_test=is_test)
 
 
 def assert_strongest(fact: Fact, profile: Profile) -> None:
