@@ -39,7 +39,7 @@ _FACTS = (
     _of_offer(FactKind.DECLINED, 9 * SECOND),
     _of_offer(FactKind.DISMISSED, 4 * SECOND),
     Fact(
-        id=f"{_CAMPAIGN}:held_out",
+        id=f"{_CAMPAIGN}:held_out:{_START}",
         kind=FactKind.HELD_OUT,
         at=_START,
         campaign=_CAMPAIGN,

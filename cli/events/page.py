@@ -49,6 +49,10 @@ record stays with the ledger's failed ones, and that command tells it later. So 
 that is replayed within 30 days, and some may be late. Count nothing by events: the report counts
 every fact exactly once.
 
+What is told late, and again after a login, may come under another `factId`: the same goal, or a
+decline of an older offer at another corrected time. Before the login its `userKey` is the anonymous
+id's, and afterwards the user's.
+
 ## Order
 
 A user's events are usually told in the order in which they happened, those of two users in none.

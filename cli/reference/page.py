@@ -346,7 +346,9 @@ _ARMS = """\
 All arms go through every rule, and a user counts as exposed at the moment at which the popup would
 be offered: in the holdout nothing is (`held_out`), and in `direct_prompt` the answer's action is
 `request_os_permission`. A user keeps the arm of that first moment, whatever the weights become;
-whoever saw the popup is not held out afterwards.
+whoever saw the popup is not held out afterwards. Where an edit leaves no room for the direct prompt
+(`kind: popup`, `fallback_to_settings`), whoever was dealt it is shown the popup, and still counts
+in that arm. An open offer of another arm than the user's is taken back.
 
 ```yaml
 experiment: {salt: winter, arms: {soft_ask: 90, holdout: 10}}
@@ -411,7 +413,31 @@ They come when a campaign is published, which they do not prevent.
   A condition that looks back finds nothing yet: `count` is 0, `or_never` holds. Publish the
   settings' `remember` with the event some time before the campaign, where that matters.
 - *{unheard_of}*
-  Usually a slip of the pen; a campaign that is published later is heard of then."""
+  Usually a slip of the pen; a campaign that is published later is heard of then.
+- *{unseen}*
+  The variants share what `soft_ask` gets, which is nobody.
+- *{same}*
+  The report compares them, and any difference between them is chance.
+- *{prompted}*
+  The arms would differ in whom they ask, and not only in how.
+- *{alike}*
+  Who is held out of one is held out of the other, so that neither is measured by itself.
+- *{taken}*
+  Both ask for push at one event, and the higher priority wins (of equals the first id).
+- *{alone}*
+  Give it another to be compared with, or leave `variants` out."""
+
+_KINDS = (
+    "early",
+    "unrecorded",
+    "unheard_of",
+    "unseen",
+    "same",
+    "prompted",
+    "alike",
+    "taken",
+    "alone",
+)
 
 _REASONS = """\
 ## Reasons
@@ -440,8 +466,7 @@ def _sections() -> Iterator[str]:
     yield from (heading(campaign.VariantRule), fields(campaign.VariantRule), _VARIANTS)
     yield from (heading(campaign.Goal, 2), fields(campaign.Goal), _GOAL)
     yield from _settings()
-    early, unrecorded, unheard_of = tables.warnings()
-    yield _WARNINGS.format(early=early, unrecorded=unrecorded, unheard_of=unheard_of)
+    yield _WARNINGS.format(**dict(zip(_KINDS, tables.warnings(), strict=True)))
     yield from (_REASONS, tables.reasons())
 
 

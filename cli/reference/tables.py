@@ -10,7 +10,14 @@ import msgspec
 from cli.reference.words import flow, spell_type, table
 from functions.core import advice, campaign, conditions
 from functions.core.audience import compile_audience
-from functions.core.campaign import SettingsFile, parse_campaign, parse_settings
+from functions.core.campaign import (
+    CampaignFile,
+    Package,
+    SettingsFile,
+    parse_campaign,
+    parse_settings,
+)
+from functions.core.compiling import compile_package
 from functions.core.conditions import Condition, Operators
 from functions.core.eligibility import RULES
 from functions.core.errors import CampaignError
@@ -291,26 +298,38 @@ def rules() -> str:
 
 
 def warnings() -> tuple[str, ...]:
-    """Every kind of warning, as a campaign draws them that deserves them all."""
-    content = {"title": "T", "body": "B", "approve": "Yes"}
-    file = parse_campaign(
+    """Every kind of warning, as two campaigns draw them that deserve them all."""
+    unknown = {"campaign": "rate-teh-app", "last": {"before": "7d"}}
+    first = _deserving("push", unknown, {"arms": {"soft_ask": 1}, "variants": {"one": 1}})
+    second = _deserving(
+        "push-again",
+        {"all": [{"event": "OrderCompleted", "count": {"gte": 1}}, unknown]},
         {
-            "id": "example",
-            "status": "active",
-            "trigger": {"any": [{"event": "SessionStarted"}]},
-            "audience": {
-                "all": [
-                    {"event": "OrderCompleted", "count": {"gte": 1}},
-                    {"campaign": "rate-teh-app", "last": {"before": "7d"}},
-                ]
-            },
-            "repeat": {},
-            "action": {"deeplink": "yourapp://popup/example"},
-            "content": {"default": {"en": content}},
-        }
+            "arms": {"soft_ask": 0, "direct_prompt": 1, "holdout": 1},
+            "variants": {"one": 1, "two": 1},
+        },
     )
     settings: SettingsFile = parse_settings({"deeplinks": {"schemes": ["yourapp"]}})
-    return advice.warnings(file, settings, None)
+    live = compile_package(Package(settings, (first,)))
+    found = (*advice.warnings(second, settings, live), *advice.warnings(first, settings, live))
+    return tuple(dict.fromkeys(found))
+
+
+def _deserving(
+    name: str, audience: Mapping[str, Any], experiment: Mapping[str, Any]
+) -> CampaignFile:
+    return parse_campaign(
+        {
+            "id": name,
+            "status": "active",
+            "trigger": {"any": [{"event": "SessionStarted"}]},
+            "audience": audience,
+            "repeat": {},
+            "action": {"deeplink": "yourapp://popup/example"},
+            "content": {"default": {"en": {"title": "T", "body": "B", "approve": "Yes"}}},
+            "experiment": {"salt": "2026-11", **experiment},
+        }
+    )
 
 
 _GROUPS = (

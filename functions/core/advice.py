@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from itertools import combinations
 
+from functions.core.audience import PUSH_STATUS
 from functions.core.campaign import CampaignFile, Published, SettingsFile
 from functions.core.compiled import Campaign, Campaigns, TriggerRule, Variant
 from functions.core.compiling import compile_campaign
 from functions.core.conditions import Condition
-from functions.core.experiment import SOFT_ASK
+from functions.core.experiment import DIRECT_PROMPT, SOFT_ASK
 from functions.core.history import Need
 
 _BEGINNINGS = frozenset(
@@ -43,6 +44,7 @@ def warnings(file: CampaignFile, settings: SettingsFile, live: Campaigns | None)
         *_unrecorded(campaign, live),
         *_unheard_of(file, live),
         *_variants_without_a_difference(campaign),
+        *_arms_that_are_not_alike(campaign, settings),
         *_dealt_alike(campaign, live),
         *_taken_first(campaign, live),
     )
@@ -96,6 +98,27 @@ def _variants_without_a_difference(campaign: Campaign) -> Iterator[str]:
 
 def _replaced(variant: Variant) -> dict[str, str]:
     return {name: shown for name, shown in variant.content.items() if shown != name}
+
+
+def _arms_that_are_not_alike(campaign: Campaign, settings: SettingsFile) -> Iterator[str]:
+    """Whoever was granted, and opted out in the app, has no OS prompt left: others ask them."""
+    arms = dict(campaign.arms)
+    if DIRECT_PROMPT not in arms or len(arms) == 1:
+        return
+    if not any(_looks_at_permission(each) for each in (campaign.file.audience, settings.guard)):
+        yield (
+            "experiment arms: direct_prompt asks only where the OS prompt is left, and the other "
+            "arms ask more devices; let the audience keep those out, by {attribute: "
+            "push_permission_status, is: unknown}"
+        )
+
+
+def _looks_at_permission(condition: Condition | None) -> bool:
+    if condition is None:
+        return False
+    groups = (condition.all, condition.any, condition.none)
+    within = any(_looks_at_permission(part) for group in groups for part in group or ())
+    return within or condition.attribute == PUSH_STATUS
 
 
 def _dealt_alike(campaign: Campaign, live: Campaigns | None) -> Iterator[str]:

@@ -144,6 +144,11 @@ class Campaign(msgspec.Struct, frozen=True):
         return self.file.permission.fallback_to_settings
 
     @property
+    def prompts_directly(self) -> bool:
+        """Whether whoever was dealt the direct prompt can still get it, after an edit perhaps."""
+        return self.kind == "push" and not self.fallback_to_settings
+
+    @property
     def hears_told_declines(self) -> bool:
         """Whether a decline that the app told of holds here.
 

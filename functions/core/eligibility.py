@@ -91,7 +91,8 @@ def arm(each: Situation) -> str:
     """What the user gets now: by the arm of the first exposure, whatever the weights are by now.
 
     Nobody is held out when the experiment is over, and no test user: what would there be to test?
-    Nor is anybody who saw a popup of the campaign, by whichever life that was exposed later.
+    Nor is anybody who saw a popup of the campaign, by whichever life that was exposed later. Where
+    an edit leaves no room for the direct prompt, whoever was dealt it gets the popup.
     """
     is_test = each.campaigns.is_test(each.profile.user)
     return arm_now(each.campaign, each.progress, each.profile.user, is_test=is_test)
@@ -105,7 +106,8 @@ def arm_now(campaign: Campaign, progress: Progress, user: User, *, is_test: bool
     if progress.exposed_at is None:
         return SOFT_ASK if was_asked else arm_of(campaign.salt, campaign.arms, user)
     dealt = progress.arm or SOFT_ASK
-    return SOFT_ASK if was_asked and dealt == HOLDOUT else dealt
+    is_over = was_asked if dealt == HOLDOUT else not campaign.prompts_directly
+    return SOFT_ASK if is_over else dealt
 
 
 def variant(each: Situation) -> str:
@@ -137,6 +139,22 @@ def why_not_served(
     if campaign.starts_at is not None and now < campaign.starts_at:
         return Reason.NOT_STARTED
     return None
+
+
+def why_not_standing(
+    campaign_id: str, profile: Profile, campaigns: Campaigns, now: int
+) -> Reason | None:
+    """Why an open offer of the campaign is taken back, whatever its device says; None: it stands.
+
+    One that was granted while the experiment was gone does not outlive its return.
+    """
+    campaign, is_test = campaigns.by_id.get(campaign_id), campaigns.is_test(profile.user)
+    reason = why_not_served(campaign, campaigns, now, is_test=is_test)
+    progress = profile.progress[campaign_id]
+    if reason is not None or campaign is None or progress.offer is None:
+        return reason
+    arm = arm_now(campaign, progress, profile.user, is_test=is_test)
+    return None if arm == progress.offer.arm else Reason.WITHDRAWN
 
 
 # --- the rules, in the order of the answer's usefulness ---

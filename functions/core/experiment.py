@@ -32,19 +32,13 @@ def share(salt: str, user: User) -> float:
 
 
 def arm_of(salt: str, weights: Weights, user: User) -> str:
-    """The user's arm; only the weights' proportion counts."""
-    point = share(salt, user) / 100 * sum(weight for _, weight in weights)
-    upto = 0
-    for arm, weight in weights[:-1]:
-        upto += weight
-        if point < upto:
-            return arm
-    return weights[-1][0]
+    """The user's arm, dealt apart from an audience's `percent` of the same salt."""
+    return _drawn(f"{salt}:arm", weights, user)
 
 
 def variant_of(salt: str, weights: Weights, user: User) -> str:
     """The user's variant, dealt apart from the arm; empty where there is none."""
-    return arm_of(f"{salt}:variant", weights, user) if weights else ""
+    return _drawn(f"{salt}:variant", weights, user) if weights else ""
 
 
 def exposed(progress: Progress, cohort: Cohort, arm: str, variant: str) -> Progress:
@@ -74,3 +68,14 @@ def dealt(progress: Progress) -> str:
     It stays what it was, also where an experiment that is over shows them something else by now.
     """
     return "" if progress.exposed_at is None else progress.arm or SOFT_ASK
+
+
+def _drawn(salt: str, weights: Weights, user: User) -> str:
+    """Only the weights' proportion counts."""
+    point = share(salt, user) / 100 * sum(weight for _, weight in weights)
+    upto = 0
+    for name, weight in weights[:-1]:
+        upto += weight
+        if point < upto:
+            return name
+    return weights[-1][0]

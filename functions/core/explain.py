@@ -89,19 +89,13 @@ def explain(
         at=now,
         would_show=shows,
         reason=reason.word,
-        sentence=_SHOWN[_shown_by(each)] if shows else reason.says,
+        sentence=_SHOWN[eligibility.arm(each)] if shows else reason.says,
         attempt=None if attempt is None else each.progress.spent + 1,
         next_eligible_at=now
         if shows
         else _next_eligible(profile, campaign, question, campaigns, now),
         checks=tuple(_checks(each)),
     )
-
-
-def _shown_by(each: Situation) -> str:
-    """The arm of the offer that stands, else of the one that would be granted."""
-    offer = frequency.open_offer(each.progress, each.now)
-    return offer.arm if offer else eligibility.arm(each)
 
 
 def of_deleted(campaign: Campaign, until: int, now: int) -> Explanation:

@@ -1,7 +1,8 @@
 """How each fact is worded for the ledger: its id, where it counts, and what only its kind says.
 
 An id is unique among the facts of one user, and the same whenever the same thing is derived again:
-the ledger counts each id once.
+the ledger counts each id once. What happens once after an exposure is named by the exposure: who
+comes back after the profile was dropped is exposed anew, and counts anew.
 """
 
 from hashlib import blake2b
@@ -41,12 +42,12 @@ def ask_of(meant: Grant, campaign: str) -> Ask:
 
 def exposed(scope: Scope, at: int, offer: Offer | None = None) -> Fact:
     """offer: the one that comes with it; None in the holdout."""
-    return _fact(FactKind.EXPOSED, f"{scope.campaign}:exposed", scope, at, offer)
+    return _once(FactKind.EXPOSED, scope, at, offer)
 
 
 def held_out(scope: Scope, at: int) -> Fact:
     """An exposure that shows nothing."""
-    return _fact(FactKind.HELD_OUT, f"{scope.campaign}:held_out", scope, at)
+    return _once(FactKind.HELD_OUT, scope, at)
 
 
 def offered(scope: Scope, at: int, offer: Offer) -> Fact:
@@ -66,9 +67,8 @@ def answered(scope: Scope, at: int, ask: Ask, outcome: Outcome, *, first: bool) 
 
 
 def exhausted(scope: Scope, at: int) -> Fact:
-    """No attempt is left after a no. It happens once."""
-    newest = scope.progress.offer
-    return _fact(FactKind.EXHAUSTED, f"{scope.campaign}:exhausted", scope, at, newest)
+    """No attempt is left after a no."""
+    return _once(FactKind.EXHAUSTED, scope, at, scope.progress.offer)
 
 
 def permission_changed(scope: Scope, at: int, device: str, status: PushStatus) -> Fact:
@@ -85,20 +85,25 @@ def prompted(scope: Scope, at: int, device: str, prompts: int, *, unasked: bool)
 
 def opted_in(scope: Scope) -> Fact:
     """It happens when the OS was answered, whichever was heard first."""
-    at, newest = scope.progress.answered_at, scope.progress.offer
-    return _fact(FactKind.OPTED_IN, f"{scope.campaign}:opted_in", scope, at, newest)
+    progress = scope.progress
+    return _once(FactKind.OPTED_IN, scope, progress.answered_at, progress.offer)
 
 
 def converted(scope: Scope, at: int, after: int) -> Fact:
     """after: since the exposure."""
-    fact_id = f"{scope.campaign}:converted"
-    return replace(_fact(FactKind.CONVERTED, fact_id, scope, at), after=after)
+    return replace(_once(FactKind.CONVERTED, scope, at), after=after)
 
 
 def goal(scope: Scope, at: int, message_id: str) -> Fact:
     """The newest of the goals that the progress counts."""
     fact_id = f"{scope.campaign}:goal:{_short(message_id)}"
     return replace(_fact(FactKind.GOAL, fact_id, scope, at), ordinal=scope.progress.goals)
+
+
+def _once(kind: FactKind, scope: Scope, at: int, offer: Offer | None = None) -> Fact:
+    """What happens once after an exposure; or ever, to a user who was never exposed."""
+    exposure = scope.progress.exposed_at or 0
+    return _fact(kind, f"{scope.campaign}:{kind.value}:{exposure}", scope, at, offer)
 
 
 def _fact(

@@ -19,7 +19,7 @@ from functions.core.reason import Reason
 
 
 def take_back(draft: Draft) -> None:
-    """Offers of campaigns that serve no more, or that an event called off by now."""
+    """Offers of campaigns that serve no more or in another arm, or that an event called off."""
     if not draft.campaigns.fresh:
         return
     for campaign_id, progress in draft.profile.progress.items():
@@ -50,7 +50,7 @@ def evaluate(draft: Draft, campaign: Campaign) -> None:
 
 def _why_taken_back(draft: Draft, campaign_id: str) -> Reason | None:
     campaign = draft.campaigns.by_id.get(campaign_id)
-    reason = eligibility.why_not_served(campaign, draft.campaigns, draft.now, is_test=draft.is_test)
+    reason = eligibility.why_not_standing(campaign_id, draft.profile, draft.campaigns, draft.now)
     if reason is not None or campaign is None:
         return reason
     is_off = draft.now < trigger.called_off_until(campaign, draft.profile)

@@ -57,7 +57,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def _located(text: str, data: object, kind: Any) -> CampaignError:
     found = _PLACE.search(text)
-    place, meant = _follow(_steps(found["path"] if found else ""), data, kind)
+    place, meant, said = _follow(_steps(found["path"] if found else ""), data, kind)
     problem = _PLACE.sub("", text)
     if unknown := _UNKNOWN.match(problem):
         key, fields = unknown["key"], msgspec.structs.fields(_bare(meant))
@@ -68,10 +68,10 @@ def _located(text: str, data: object, kind: Any) -> CampaignError:
     if word := _WORD.search(problem):
         hint = nearest(word["word"], get_args(_bare(meant)))
         return CampaignError(place, problem[:1].lower() + problem[1:] + hint)
-    return CampaignError(place, _told(problem, meant))
+    return CampaignError(place, _told(problem, meant, said))
 
 
-def _told(problem: str, meant: Any) -> str:
+def _told(problem: str, meant: Any, said: Any) -> str:
     """msgspec's words for a wrong type or a missing key, as what to write instead."""
     if missing := _MISSING.match(problem):
         return f"add {missing['key']}, which must be said"
@@ -85,7 +85,7 @@ def _told(problem: str, meant: Any) -> str:
     told += expected["bound"]
     got = expected["got"]
     if got == "float" and types == {"int"}:
-        return f"{told}, such as 80, not a number"
+        return f"{told}, such as 80, not {said}"
     if got == "array" and "all" in getattr(_bare(meant), "__struct_fields__", ()):
         return f"{told}, not a list; put `all:` before the list"
     return f"{told}, not {_TYPES.get(got, got)}" if got else told
@@ -97,8 +97,8 @@ def _steps(path: str) -> tuple[str | int, ...]:
 
 def _follow(
     steps: tuple[str | int, ...], data: Any, kind: Any
-) -> tuple[tuple[str | int, ...], Any]:
-    """The place, with the keys of maps that msgspec leaves out, and the type that stands there."""
+) -> tuple[tuple[str | int, ...], Any, Any]:
+    """The place, with the keys of maps that msgspec leaves out; the type there; what is said."""
     place: list[str | int] = []
     meant = _chosen(kind, data)
     for step in steps:
@@ -107,7 +107,7 @@ def _follow(
         place.append(key)
         data = data[key]
         meant = _chosen(child, data)
-    return tuple(place), meant
+    return tuple(place), meant, data
 
 
 def _wrong_key(data: Mapping[str, Any], kind: Any) -> str:

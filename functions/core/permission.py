@@ -335,6 +335,18 @@ def prompts_spent(known: Device, told: Device) -> int:
     return max(used, known.prompts + 1) if is_answered or is_counted else known.prompts
 
 
+def is_last_denial(known: Device, told: Device) -> bool:
+    """Whether the rationale went that Android offers after its first denial, but not its last.
+
+    The settings do that too, so it tells of a prompt only where one was led to, and of none where
+    the phone counts them and its count stayed.
+    """
+    if _status_of(known) is not PushStatus.DENIED or _status_of(told) is not PushStatus.DENIED:
+        return False
+    is_gone = known.push.rationale is True and told.push.rationale is False
+    return is_gone and told.push.prompts_used is None
+
+
 def may_ask(device: Device) -> bool:
     """Whether the device's OS has a prompt at all."""
     return _kind(device) is not _Kind.OLD_ANDROID

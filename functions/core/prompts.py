@@ -70,7 +70,7 @@ def tell_of_opt_ins(draft: Draft) -> None:
 
 
 def tell_of_grants_since(draft: Draft, part: Profile) -> None:
-    """What one of two merged lives was exposed to, and the other was granted later on its phone."""
+    """What one of two merged lives was asked, and the other was granted later on its phone."""
     for device_id, device in draft.profile.devices.items():
         is_granted = permission.status_on(draft.profile, device_id) is PushStatus.GRANTED
         if not is_granted or device_id not in part.devices:
@@ -84,6 +84,7 @@ def tell_of_grants_since(draft: Draft, part: Profile) -> None:
             if progress.exposed_at == draft.progress(campaign_id).exposed_at
         }
         _tell_of_conversions(draft, device.push_at, exposed)
+        _settle_since(draft, device_id, device.push_at)
 
 
 # --- snapshots ---
@@ -104,7 +105,9 @@ def _hear_of_answer(draft: Draft, known: Device, device: Device) -> None:
     """Works out what happened on the device since it was known as it was."""
     before, message = draft.before, draft.message
     was, status = permission.status_on(before, message.device), draft.status
-    is_answer = was is PushStatus.UNKNOWN and status is not was
+    is_answer = (was is PushStatus.UNKNOWN and status is not was) or (
+        permission.is_last_denial(known, device)
+    )
     is_told = _is_told_unnamed(draft, known, status)
     led_by = _leader(draft)
     spent = permission.prompts_spent(known, device)
@@ -115,13 +118,16 @@ def _hear_of_answer(draft: Draft, known: Device, device: Device) -> None:
         draft.keep(replace(device, prompts=spent))
         is_counted = is_told and is_answer and before.devices[""].prompts > 0
         draft.prompted_by = None if is_counted else led_by
-    if status is PushStatus.UNKNOWN:
-        return
     is_prompted = draft.prompted_by is not None
+    if status is PushStatus.UNKNOWN:
+        if is_prompted:
+            # Swiped away: it was on screen, and nobody answered.
+            _conclude_direct_prompt(draft, led_by, Outcome.SHOWN)
+        return
     if is_answer or is_prompted or _is_asked_anew(known, device):
-        _conclude_direct_prompt(draft, led_by)
+        _conclude_direct_prompt(draft, led_by, Outcome.APPROVED)
     elif status is not was:
-        _conclude_direct_prompt(draft, led_by, OfferState.WITHDRAWN)
+        _conclude_direct_prompt(draft, led_by, Outcome.APPROVED, OfferState.WITHDRAWN)
     if status is not was:
         _answered(draft, status, was, is_told=is_told)
     elif is_prompted or message.event == PERMISSION_EVENT:
@@ -158,10 +164,13 @@ def _leader(draft: Draft) -> str:
     return max(led)[1] if led else ""
 
 
-def _conclude_direct_prompt(draft: Draft, led_by: str, but: OfferState | None = None) -> None:
+def _conclude_direct_prompt(
+    draft: Draft, led_by: str, outcome: Outcome, but: OfferState | None = None
+) -> None:
     """What the OS was answered is the outcome of a direct prompt, which it implies was seen.
 
-    One answer is the outcome of one: the leader's. but: where no offer in that state is meant.
+    One answer is the outcome of one: the leader's. outcome: approved where the OS was answered,
+    whatever that was. but: where no offer in that state is meant.
     """
     device, at = draft.message.device, min(draft.message.at, draft.now)
     progress = draft.progress(led_by)
@@ -172,8 +181,7 @@ def _conclude_direct_prompt(draft: Draft, led_by: str, but: OfferState | None = 
     if campaign is None:
         return
     meant = Grant(offer.serial, offer.attempt, offer.version, draft.profile.user)
-    concluded = frequency.report(progress, campaign, meant, Outcome.APPROVED, at)
-    draft.advance(led_by, concluded)
+    draft.advance(led_by, frequency.report(progress, campaign, meant, outcome, at))
     outcomes.see(draft, led_by, offer, at, progress)
 
 
@@ -203,6 +211,16 @@ def _settle(draft: Draft, status: PushStatus) -> None:
         campaign = draft.campaigns.by_id.get(campaign_id)
         settled = frequency.settle(progress, campaign, message.device, status, message.at)
         draft.advance(campaign_id, settled, _ANSWERED[status])
+
+
+def _settle_since(draft: Draft, device: str, granted_at: int) -> None:
+    """What approvals came to that one of two merged lives gave, and the other was granted after."""
+    for campaign_id, progress in _asking_for_push(draft):
+        if granted_at < progress.outcome_at:
+            continue
+        campaign = draft.campaigns.by_id.get(campaign_id)
+        settled = frequency.settle(progress, campaign, device, PushStatus.GRANTED, granted_at)
+        draft.advance(campaign_id, settled)
 
 
 def _is_new_grant(device: Device, was: PushStatus) -> bool:

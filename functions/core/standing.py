@@ -124,9 +124,7 @@ def _why_not_served(
     """Campaigns that could not be refreshed tell nothing, not even of a pause."""
     if not campaigns.fresh:
         return None
-    is_test = campaigns.is_test(profile.user)
-    live = campaigns.by_id.get(campaign_id)
-    return eligibility.why_not_served(live, campaigns, now, is_test=is_test)
+    return eligibility.why_not_standing(campaign_id, profile, campaigns, now)
 
 
 def _why_refused(

@@ -129,6 +129,41 @@ def test_variants_that_compare_nothing_are_named(changes: dict[str, Any], told: 
     assert all(part in warning for part, warning in zip(told, advised, strict=True))
 
 
+PROMPTED = {"salt": "s", "arms": {"soft_ask": 8, "direct_prompt": 2}}
+UNASKED = {"attribute": "push_permission_status", "is": "unknown"}
+ADULT = {"attribute": "age", "gte": 18, "default": 0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "guard", "are_alike"),
+    [
+        ({"audience": None}, None, False),
+        ({"audience": {"all": [ADULT]}}, ADULT, False),
+        ({"audience": UNASKED}, None, True),
+        ({"audience": {"all": [ADULT, {"none": [{**UNASKED, "is": "granted"}]}]}}, None, True),
+        ({"audience": {"any": [UNASKED]}}, None, True),
+        ({"audience": None}, {"all": [UNASKED]}, True),
+        ({"audience": None, **experiment()}, None, True),
+        (
+            {"audience": None, **experiment(arms={"soft_ask": 0, "direct_prompt": 1})},
+            None,
+            True,
+        ),
+    ],
+)
+def test_arms_that_ask_other_devices_than_the_direct_prompt_are_named(
+    changes: dict[str, Any], guard: dict[str, Any] | None, are_alike: bool
+) -> None:
+    file = shipped_file(**{"experiment": PROMPTED, **changes})
+    told = [
+        each
+        for each in warnings(file, settings_with(guard=guard), shipped())
+        if each.startswith("experiment arms: direct_prompt asks only where the OS prompt is left")
+    ]
+
+    assert bool(told) is not are_alike
+
+
 def test_campaigns_of_one_salt_deal_alike() -> None:
     trigger = {"any": [{"event": "Other"}]}
     live = campaigns_of(shipped_file(id="other", trigger=trigger, **experiment()))

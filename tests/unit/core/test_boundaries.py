@@ -705,7 +705,7 @@ def test_who_is_held_out_is_told_of_by_two_facts() -> None:
     exposed, held_out = scene.value().facts
 
     assert exposed == Fact(
-        id=f"{CAMPAIGN}:exposed",
+        id=f"{CAMPAIGN}:exposed:{START}",
         kind=FactKind.EXPOSED,
         at=START,
         campaign=CAMPAIGN,
@@ -714,7 +714,8 @@ def test_who_is_held_out_is_told_of_by_two_facts() -> None:
         platform="ios",
         cohort=Cohort(START, 3, "ios"),
     )
-    assert held_out == replace(exposed, id=f"{CAMPAIGN}:held_out", kind=FactKind.HELD_OUT)
+    held_out_id = f"{CAMPAIGN}:held_out:{START}"
+    assert held_out == replace(exposed, id=held_out_id, kind=FactKind.HELD_OUT)
     assert scene.value().facts == ()
 
 

@@ -427,7 +427,7 @@ def test_facts_say_whose_offer_and_where() -> None:
 
     facts = facts_of(scene)
 
-    assert facts[FactKind.EXPOSED].id == "push-softask:exposed"
+    assert facts[FactKind.EXPOSED].id == f"push-softask:exposed:{START}"
     offered = facts[FactKind.OFFERED]
     assert offered.id == f"{offer.offer_id}:offered"
     assert (offered.campaign, offered.version, offered.attempt) == (CAMPAIGN, 0, 1)
@@ -518,7 +518,7 @@ def test_only_the_last_attempts_refusal_exhausts() -> None:
     scene.report(Outcome.DISMISSED, offer)
 
     exhausted = facts_of(scene)[FactKind.EXHAUSTED]
-    assert (exhausted.id, exhausted.attempt) == ("push-softask:exhausted", 2)
+    assert (exhausted.id, exhausted.attempt) == (f"push-softask:exhausted:{START}", 2)
 
 
 def test_an_approval_exhausts_nobody() -> None:

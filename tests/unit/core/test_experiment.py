@@ -67,7 +67,23 @@ def test_variants_are_dealt_apart_from_the_arms() -> None:
     # Five standard deviations around 5,000.
     assert len(dealt) == 4
     assert all(4_693 < count < 5_307 for count in dealt.values())
-    assert [variant_of("s", halves, u) for u in USERS[:9]] == [
-        arm_of("s:variant", halves, u) for u in USERS[:9]
-    ]
     assert variant_of("s", (), USERS[0]) == ""
+
+
+def test_arms_are_dealt_apart_from_a_percentage_and_the_variants_of_the_same_salt() -> None:
+    halves = (("one", 1), ("other", 1))
+    percent = [user for user in USERS if share("s", user) < 10]
+
+    held_out = sum(arm_of("s", ARMS, user) == HOLDOUT for user in percent)
+    variants = Counter(variant_of("s", halves, user) for user in percent)
+
+    # Five standard deviations around a tenth, and a half, of some 2,000.
+    assert 132 < held_out < 268
+    assert all(888 < count < 1_112 for count in variants.values())
+
+
+def test_who_is_in_an_arm_or_variant_never_changes() -> None:
+    halves = (("one", 1), ("other", 1))
+    for user in USERS[:500]:
+        assert (arm_of("s", halves, user) == "one") is (share("s:arm", user) < 50)
+        assert (variant_of("s", halves, user) == "one") is (share("s:variant", user) < 50)

@@ -375,12 +375,12 @@ def test_a_direct_prompt_is_told_as_what_it_is() -> None:
         assert check(told, "permission").says == "the OS prompt is left to ask for"
 
 
-def test_an_open_offer_is_told_as_what_it_is_when_the_experiment_is_over() -> None:
+def test_an_open_direct_prompt_gives_way_to_the_popup_when_the_experiment_is_over() -> None:
     scene = scene_of(experiment=DIRECT)
     scene.value()
     scene.campaigns = campaigns_of(shipped_file())
 
     told = ask(scene)
 
-    assert (told.reason, check(told, "arm").value) == ("offer_repeated", "soft_ask")
-    assert told.sentence == "The OS prompt would be asked for, without a popup before it."
+    assert (told.reason, check(told, "arm").value) == ("offer_granted", "soft_ask")
+    assert told.sentence == "The popup would be shown."

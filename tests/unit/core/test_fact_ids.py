@@ -69,9 +69,9 @@ CHANGES = {
 }
 
 WORDED = [
-    (facts.exposed(SCOPE, START), "push:exposed", ABOUT_NONE),
-    (facts.exposed(SCOPE, START, OFFER), "push:exposed", NEWEST),
-    (facts.held_out(SCOPE, START), "push:held_out", ABOUT_NONE),
+    (facts.exposed(SCOPE, START), f"push:exposed:{START}", ABOUT_NONE),
+    (facts.exposed(SCOPE, START, OFFER), f"push:exposed:{START}", NEWEST),
+    (facts.held_out(SCOPE, START), f"push:held_out:{START}", ABOUT_NONE),
     (facts.offered(SCOPE, START, OFFER), "of_1:offered", NEWEST),
     (facts.shown(SCOPE, START, ASK, None), "of_0:shown", EARLIER),
     (facts.shown(SCOPE, START, OFFER, 5), "of_1:shown", replace(NEWEST, after=5)),
@@ -79,7 +79,7 @@ WORDED = [
     (ANSWERS[Outcome.DECLINED], "of_0:declined", replace(EARLIER, first=True)),
     (ANSWERS[Outcome.DISMISSED], "of_0:dismissed", replace(EARLIER, first=True)),
     (ANSWERS[Outcome.SUPPRESSED], "of_0:suppressed", replace(EARLIER, first=True)),
-    (facts.exhausted(SCOPE, START), "push:exhausted", NEWEST),
+    (facts.exhausted(SCOPE, START), f"push:exhausted:{START}", NEWEST),
     (CHANGES[PushStatus.GRANTED], f"{PHONE}:granted:{START}", NEWEST),
     (CHANGES[PushStatus.DENIED], f"{PHONE}:denied:{START}", NEWEST),
     (
@@ -87,8 +87,8 @@ WORDED = [
         f"{PHONE}:prompted:4:{START}",
         replace(NEWEST, unasked=True),
     ),
-    (facts.opted_in(SCOPE), "push:opted_in", replace(NEWEST, at=START + HOUR)),
-    (facts.converted(SCOPE, START, 5), "push:converted", replace(ABOUT_NONE, after=5)),
+    (facts.opted_in(SCOPE), f"push:opted_in:{START}", replace(NEWEST, at=START + HOUR)),
+    (facts.converted(SCOPE, START, 5), f"push:converted:{START}", replace(ABOUT_NONE, after=5)),
     (
         facts.goal(SCOPE, START, "m1"),
         "push:goal:d11f79d4b490b654",

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from functions.core import frequency, offers
 from functions.core.campaign import Published
 from functions.core.compiling import compile_all
-from functions.core.decision import decide
+from functions.core.decision import decide, new_profile
 from functions.core.experiment import DIRECT_PROMPT, HOLDOUT
 from functions.core.frequency import SEEN_KEPT
 from functions.core.model import (
@@ -19,15 +19,19 @@ from functions.core.model import (
     Cohort,
     Fact,
     FactKind,
+    OpenDeeplink,
     Outcome,
     Progress,
+    PushStatus,
     RequestOsPermission,
     Seen,
     Snapshot,
     User,
+    Withdraw,
 )
 from functions.core.offers import Grant
 from functions.core.reason import Reason
+from functions.core.standing import open_actions
 from functions.core.verdict import Decision
 from tests.unit.core.scene import (
     CAMPAIGN,
@@ -322,7 +326,8 @@ def test_a_conversion_says_how_long_after_the_exposure() -> None:
 
     fact = told(scene.track(CHANGED, push=GRANTED, device="tablet"), FactKind.CONVERTED)
 
-    assert (fact.id, fact.after, fact.arm) == (f"{CAMPAIGN}:converted", 3 * DAY, HOLDOUT)
+    assert fact.id == f"{CAMPAIGN}:converted:{START}"
+    assert (fact.after, fact.arm) == (3 * DAY, HOLDOUT)
 
 
 def test_a_grant_converts_for_every_push_campaign_that_met_the_user() -> None:
@@ -463,6 +468,119 @@ def test_a_direct_prompt_takes_back_what_was_offered_elsewhere_meanwhile() -> No
     assert [action.offer_id for action in decision.actions] == [popup.offer_id]
 
 
+SWIPED = {
+    "android": Snapshot(status="notDetermined", ever_asked=True, prompts_used=1),
+    "web": Snapshot(status="default", prompts_used=1),
+}
+
+
+@pytest.mark.parametrize("platform", ["android", "web"])
+def test_a_direct_prompt_that_was_swiped_away_spends_the_attempt(platform: str) -> None:
+    scene = scene_of(experiment=DIRECT, audience=None, attempts=[{"content": "first"}])
+    offer = offered(scene, platform=platform)
+    scene.wait(SECOND)
+
+    decision = scene.track(CHANGED, push=SWIPED[platform], platform=platform)
+
+    assert kinds(decision) == ["shown", "prompted"]
+    assert told(decision, FactKind.PROMPTED).offer_id == offer.offer_id
+    assert (scene.progress.attempts, scene.progress.outcome) == (1, Outcome.SHOWN)
+    scene.wait(90 * DAY)
+    again = scene.value(push=SWIPED[platform], platform=platform)
+    assert again.reason is Reason.EXHAUSTED
+
+
+def test_a_direct_prompt_that_was_swiped_away_and_answered_after_all_is_answered() -> None:
+    scene, _ = direct()
+    scene.wait(SECOND)
+    scene.track(CHANGED, push=SWIPED["web"], platform="web")
+    scene.wait(HOUR)
+
+    decision = scene.track(CHANGED, push=replace(GRANTED, prompts_used=2), platform="web")
+
+    assert FactKind.SHOWN not in kinds(decision)
+    assert told(decision, FactKind.OPTED_IN).arm == DIRECT_PROMPT
+
+
+@pytest.mark.parametrize("push", [NEVER_ASKED, Snapshot(status="default"), None])
+def test_a_direct_prompt_is_not_seen_where_the_phone_tells_of_no_prompt(
+    push: Snapshot | None,
+) -> None:
+    scene, _ = direct()
+    scene.wait(SECOND)
+
+    assert kinds(scene.track(CHANGED, push=push, app_version="2")) == []
+
+
+def test_a_popup_that_led_to_a_prompt_stays_approved_where_that_is_swiped_away() -> None:
+    scene = Scene()
+    scene.report(Outcome.APPROVED, scene.offered(platform="web"))
+    scene.wait(SECOND)
+
+    assert kinds(scene.track(CHANGED, push=SWIPED["web"], platform="web")) == ["prompted"]
+    assert (scene.progress.outcome, scene.progress.answered) == (Outcome.APPROVED, None)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [{"kind": "popup", "audience": None}, {"permission": {"fallback_to_settings": True}}],
+)
+def test_an_edit_that_leaves_no_direct_prompt_shows_the_popup_to_whoever_was_dealt_it(
+    edit: dict[str, Any],
+) -> None:
+    scene, prompt = direct()
+    scene.campaigns = campaigns_of(shipped_file(experiment=WARM, **edit))
+    scene.wait(SECOND)
+
+    decision = scene.value()
+
+    assert [type(each) for each in decision.actions] == [Withdraw, OpenDeeplink]
+    assert decision.actions[0].offer_id == prompt.offer_id
+    [popup] = offered_in(decision)
+    assert (popup.arm, told(decision, FactKind.OFFERED).arm) == ("soft_ask", DIRECT_PROMPT)
+
+
+def test_whoever_was_dealt_the_direct_prompt_keeps_it_where_the_weights_change_alone() -> None:
+    scene, prompt = direct()
+    scene.campaigns = campaigns_of(shipped_file(experiment=WARM))
+
+    assert [each.offer_id for each in offered_in(scene.value())] == [prompt.offer_id]
+
+
+def test_an_ask_that_was_granted_while_the_experiment_was_gone_does_not_outlive_its_return() -> (
+    None
+):
+    scene = scene_of(experiment=HELD_OUT)
+    assert scene.value().reason is Reason.HELD_OUT
+    scene.campaigns = campaigns_of(shipped_file())
+    offer = scene.offered()
+    scene.campaigns = campaigns_of(shipped_file(experiment=HELD_OUT))
+    [still] = open_actions(scene.profile, scene.message(), scene.campaigns, scene.now)
+
+    decision = scene.value()
+
+    assert still == Withdraw(offer_id=offer.offer_id, reason="withdrawn")
+    assert (decision.reason, decision.actions) == (Reason.HELD_OUT, (still,))
+
+
+def test_whoever_comes_back_after_the_profile_was_dropped_counts_anew() -> None:
+    """The ledger keeps a life's facts for longer than it may keep the profile."""
+    ids = []
+    scene = scene_of(attempts=[{"content": "first"}])
+    for _ in range(2):
+        scene.profile = new_profile(scene.user, scene.now)
+        told_ = [
+            *scene.value().facts,
+            *scene.report(Outcome.DECLINED).facts,
+            *scene.track(CHANGED, push=GRANTED).facts,
+        ]
+        ids.append({fact.id for fact in told_})
+        scene.wait(800 * DAY)
+
+    assert ids[0].isdisjoint(ids[1])
+    assert {id_.split(":")[1] for id_ in ids[0]} >= {"exposed", "exhausted", "converted"}
+
+
 # --- goals ---
 
 
@@ -553,6 +671,36 @@ def test_a_grant_of_one_life_converts_who_was_exposed_in_the_other(is_known_expo
 
     assert told(facts, FactKind.CONVERTED).after == HOUR
     assert logged_in(anonymous, known).facts == ()
+
+
+@pytest.mark.parametrize("is_known_asked", [True, False])
+def test_a_grant_of_one_life_settles_the_approval_of_the_other(is_known_asked: bool) -> None:
+    known, anonymous = lives(None, None)
+    asked, other = (known, anonymous) if is_known_asked else (anonymous, known)
+    asked.report(Outcome.APPROVED, asked.offered())
+    other.now = asked.now = START + HOUR
+    other.track(CHANGED, push=GRANTED)
+
+    opted_in = told(logged_in(anonymous, known), FactKind.OPTED_IN)
+
+    assert (opted_in.at, known.progress.answered) == (START + HOUR, PushStatus.GRANTED)
+    assert known.progress.retry_at is None
+
+
+@pytest.mark.parametrize(("at", "device"), [(-SECOND, "phone"), (HOUR, "tablet")])
+def test_a_grant_from_before_the_approval_or_elsewhere_settles_nothing_by_the_login(
+    at: int, device: str
+) -> None:
+    known, anonymous = lives(None, None)
+    anonymous.track(CHANGED, push=NEVER_ASKED, device=device, at=START - DAY)
+    offer = anonymous.offered()
+    anonymous.wait(MINUTE)
+    anonymous.report(Outcome.APPROVED, offer)
+    known.now = anonymous.now = START + 2 * HOUR
+    known.track(CHANGED, push=GRANTED, device=device, at=START + MINUTE + at)
+
+    assert FactKind.OPTED_IN not in kinds(logged_in(anonymous, known))
+    assert known.progress.answered is None
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ LEASE = 10 * MINUTE
 ANONYMOUS = (User("anonymous", "a1"), User("anonymous", "a2"))
 
 DEALT = {
-    "salt": "5",
+    "salt": "18",
     "arms": {"soft_ask": 2, "holdout": 1},
     "variants": {"plain": 1, "warm": {"weight": 1, "content": {"first": "retry"}}},
 }

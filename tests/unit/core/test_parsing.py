@@ -72,7 +72,7 @@ def test_a_right_file_is_read() -> None:
         (
             {"experiment": {"salt": "s", "arms": {"soft_ask": 0.8}}},
             "experiment.arms.soft_ask",
-            "write a whole number, such as 80, not a number",
+            "write a whole number, such as 80, not 0.8",
         ),
         ({"caps": [{"at_most": 1, "per": "dya"}]}, "caps[0].per", "did you mean 'day'?"),
         ({"action": {"deeplink": 5}}, "action.deeplink", "write a map or text, not a whole number"),

@@ -15,6 +15,7 @@ from functions.core.permission import (
     TRUTH_TABLE,
     Route,
     Standing,
+    is_last_denial,
     is_status,
     look_up,
     read_status,
@@ -175,3 +176,26 @@ def test_a_snapshot_without_a_status_leaves_the_trait_in_force() -> None:
 
 def test_a_user_of_whom_nothing_is_told_was_never_asked() -> None:
     assert status_on(profile_with(None, None), "phone") is PushStatus.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("known", "told", "is_last"),
+    [
+        (("denied", True), ("denied", False), True),
+        (("denied", True), ("denied", True), False),
+        (("denied", True), ("denied", None), False),
+        (("denied", False), ("denied", False), False),
+        (("denied", None), ("denied", False), False),
+        (("denied", True), ("granted", False), False),
+        (("notDetermined", True), ("denied", False), False),
+    ],
+)
+def test_a_last_denial_is_a_rationale_that_goes_while_the_device_stays_denied(
+    known: tuple[str, bool | None], told: tuple[str, bool | None], is_last: bool
+) -> None:
+    before, after = (
+        Device(platform="android", push=Snapshot(status=status, rationale=rationale))
+        for status, rationale in (known, told)
+    )
+
+    assert is_last_denial(before, after) is is_last

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from functions.core.model import (
     DAY,
@@ -22,7 +23,15 @@ from functions.core.model import (
 )
 from functions.core.reason import Reason
 from functions.core.verdict import Decision
-from tests.unit.core.scene import VALUE, Offered, Scene, campaigns_of, offered_in, shipped_file
+from tests.unit.core.scene import (
+    NEVER_ASKED,
+    VALUE,
+    Offered,
+    Scene,
+    campaigns_of,
+    offered_in,
+    shipped_file,
+)
 
 ANDROID = {"platform": "android", "api_level": 34}
 
@@ -184,10 +193,50 @@ def test_a_lost_rationale_is_the_answer_to_a_second_approval() -> None:
 
     decision = scene.answered("denied twice")
 
-    assert facts(decision, FactKind.DENIED) == [], "it was denied before"
+    assert [fact.kind for fact in decision.facts] == ["prompted"], "it was denied before"
     assert (scene.progress.attempts, scene.progress.answered) == (2, PushStatus.DENIED)
     scene.wait(15 * DAY)
     assert scene.moment("denied twice").reason is Reason.PERMISSION_DENIED
+
+
+def test_a_lost_rationale_is_the_answer_to_a_second_direct_prompt() -> None:
+    scene = Silent(RATIONALE, **DIRECT)
+    scene.asked("new")
+    scene.answered("denied")
+    scene.wait(15 * DAY)
+    second = scene.asked("denied")
+
+    decision = scene.answered("denied twice")
+
+    [shown], [prompted] = facts(decision, FactKind.SHOWN), facts(decision, FactKind.PROMPTED)
+    assert (shown.offer_id, prompted.offer_id) == (second.offer_id, second.offer_id)
+    assert not prompted.unasked
+    assert (scene.progress.attempts, scene.progress.answered) == (2, PushStatus.DENIED)
+    assert scene.prompts == 2
+
+
+@both_arms
+def test_a_rationale_that_is_lost_where_nobody_was_asked_is_no_prompt(
+    arm: Mapping[str, Any],
+) -> None:
+    scene = Silent(RATIONALE, **arm)
+    scene.asked("new")
+    scene.answered("denied")
+    scene.wait(15 * DAY)
+
+    assert scene.answered("denied twice").facts == ()
+    assert scene.prompts == 1
+
+
+def test_a_phone_that_counts_its_prompts_is_believed_beside_a_lost_rationale() -> None:
+    counting = {word: replace(push, prompts_used=1) for word, push in RATIONALE.items()}
+    scene = Silent({**counting, "new": NEVER_ASKED}, **DIRECT)
+    scene.asked("new")
+    scene.answered("denied")
+    scene.wait(15 * DAY)
+    scene.asked("denied")
+
+    assert scene.answered("denied twice").facts == ()
 
 
 @pytest.mark.parametrize("phone", [STATUS, EVER_ASKED], ids=["status", "everAsked"])
