@@ -45,11 +45,11 @@ def replay(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Feed the records that kept failing to the ledger again, oldest first.
+    """Feed the ledger again what it could not take.
 
-    What it takes is deleted from the bucket; the rest stays there for 30 days from its failure.
-    Facts that are known already are not counted twice, and events may come again. So it is safe
-    to break off, and to run again. Exits with 1 if anything is left.
+    The oldest records come first. What it takes is deleted from the bucket; the rest stays there
+    for 30 days from its failure. Facts that are known already are not counted twice, and events
+    may come again. So it is safe to break off, and to run again. Exits with 1 if anything is left.
 
     Example: softask ledger replay --bucket B --function F --dry-run
     """
@@ -70,13 +70,22 @@ def _opened(
 ) -> Iterator["Replay"]:
     """What AWS refuses within the block ends the command."""
     import boto3  # noqa: PLC0415 - slow to import
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import (  # noqa: PLC0415
+        BotoCoreError,
+        ClientError,
+        NoCredentialsError,
+        NoRegionError,
+    )
 
     from cli.replay import Replay  # noqa: PLC0415
 
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         yield Replay(bucket, function, session)
+    except NoRegionError:
+        fail("Nothing says the AWS region: name it (--region).", 2)
+    except NoCredentialsError:
+        fail("There are no AWS credentials here: name a profile (--profile), or log in.", 2)
     except (BotoCoreError, ClientError) as error:
         fail(f"AWS: {error}")
 

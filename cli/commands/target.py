@@ -41,6 +41,8 @@ def remote_at(url: str, profile: str | None, region: str | None) -> Iterator["Re
     """A server's admin API; what goes wrong with it within the block ends the command."""
     from cli.remote import Remote, RemoteError, Target  # noqa: PLC0415 - httpx, botocore
 
+    if profile and url.startswith("http:"):
+        typer.echo("--profile is not used: a server on this machine takes no signature.", err=True)
     try:
         with Remote(Target(url, profile, region)) as remote:
             yield remote

@@ -6,14 +6,18 @@ from html import escape
 from math import ceil, floor, log10
 
 WIDTH = 720
-_LABELS = 170
-_RIGHT = 70
-_ROW = 34
-_HEIGHT = 260
+_LABELS = 206
+_RIGHT = 100
+_ROW = 38
+_HEIGHT = 280
 _TOP = 14
-_BOTTOM = 30
-_LEFT = 56
+_BOTTOM = 42
+_LEFT = 76
+_NAMES = 200
+_BETWEEN_NAMES = 26
+_LONGEST_NAME = 13
 COLOURS = 12
+"""Lengths are of a picture that a phone shows at half its size; there its text is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,12 @@ class Whisker:
     says: str
     tells: str
     colour: int
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A share by day: the day's place from the left, its value, and what is told of it."""
+    """A share by day, of two at least: the place from the left, the value, what is told of it."""
 
     label: str
     points: Sequence[tuple[int, float, str]]
@@ -54,14 +59,16 @@ def lines(rows: Sequence[Line], days: Sequence[str], title: str) -> str:
     """Shares over days, from 0 up; each line ends with its name."""
     most = max((value for row in rows for _, value, _ in row.points), default=0)
     up = _Scale.over(0, most, _HEIGHT - _BOTTOM, _TOP)
-    across = _Scale(0, max(1, len(days) - 1), _LEFT, WIDTH - _RIGHT - 80, 1)
+    across = _Scale(0, len(days) - 1, _LEFT, WIDTH - _NAMES, 1)
+    names = list(_placed(up, rows))
     parts = [
         *(_horizontal(up, tick) for tick in up.ticks()),
         *_day_labels(across, days),
         *(part for row in rows for part in _line(across, up, row)),
-        *_names(across, up, rows),
+        *(_name(across, *placed) for placed in names),
     ]
-    return _svg(parts, _HEIGHT, title)
+    height = max(_HEIGHT, *(y + _BETWEEN_NAMES for _, _, y in names)) if names else _HEIGHT
+    return _svg(parts, height, title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +99,10 @@ class _Scale:
 
 
 def _step(span: float) -> float:
-    """Between three and eight of them fill the span."""
+    """Between two and five of them fill the span."""
     size: float = 10 ** floor(log10(span))
     for part in (0.2, 0.5, 1.0):
-        if span / (size * part) <= 7:
+        if span / (size * part) <= 5:
             return size * part
     return size * 2
 
@@ -112,7 +119,7 @@ def _vertical(scale: _Scale, tick: float, height: float, unit: str) -> str:
     bottom = height - _BOTTOM
     return (
         f'<line class="{kind}" x1="{x}" x2="{x}" y1="{_TOP}" y2="{bottom}"/>'
-        f'<text class="tick" x="{x}" y="{bottom + 18}" text-anchor="middle">'
+        f'<text class="tick" x="{x}" y="{bottom + 26}" text-anchor="middle">'
         f"{tick * 100:g}{unit}</text>"
     )
 
@@ -123,7 +130,7 @@ def _whisker(scale: _Scale, row: Whisker, number: int) -> str:
     return (
         f'<g class="c{row.colour}"><title>{escape(row.tells)}</title>'
         f'<rect class="hit" x="0" y="{y - _ROW / 2}" width="{WIDTH}" height="{_ROW}"/>'
-        f'<text x="{_LABELS - 14}" y="{y + 5}" text-anchor="end">{escape(row.label)}</text>'
+        f'<text x="{20 if row.is_part else 0}" y="{y + 5}">{escape(_cut(row.label))}</text>'
         f'<line class="outer" x1="{outer[0]}" x2="{outer[1]}" y1="{y}" y2="{y}"/>'
         f'<line class="inner" x1="{inner[0]}" x2="{inner[1]}" y1="{y}" y2="{y}"/>'
         f'<circle cx="{scale.at(row.value)}" cy="{y}" r="5.5"/>'
@@ -135,16 +142,16 @@ def _whisker(scale: _Scale, row: Whisker, number: int) -> str:
 def _horizontal(scale: _Scale, tick: float) -> str:
     y, kind = scale.at(tick), "zero" if tick == 0 else "grid"
     return (
-        f'<line class="{kind}" x1="{_LEFT}" x2="{WIDTH - _RIGHT - 80}" y1="{y}" y2="{y}"/>'
-        f'<text class="tick" x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{tick * 100:g} %</text>'
+        f'<line class="{kind}" x1="{_LEFT}" x2="{WIDTH - _NAMES}" y1="{y}" y2="{y}"/>'
+        f'<text class="tick" x="{_LEFT - 8}" y="{y + 6}" text-anchor="end">{tick * 100:g} %</text>'
     )
 
 
 def _day_labels(scale: _Scale, days: Sequence[str]) -> Iterator[str]:
-    """About six of them."""
-    for place in range(0, len(days), len(days) // 6 + 1):
+    """About four of them."""
+    for place in range(0, len(days), len(days) // 4 + 1):
         yield (
-            f'<text class="tick" x="{scale.at(place)}" y="{_HEIGHT - _BOTTOM + 20}" '
+            f'<text class="tick" x="{scale.at(place)}" y="{_HEIGHT - 8}" '
             f'text-anchor="middle">{days[place][5:]}</text>'
         )
 
@@ -160,15 +167,25 @@ def _line(across: _Scale, up: _Scale, row: Line) -> Iterator[str]:
     yield f'<g class="c{row.colour}"><polyline points="{path}"/>{last}{dots}</g>'
 
 
-def _names(across: _Scale, up: _Scale, rows: Sequence[Line]) -> Iterator[str]:
-    """Behind the last points, apart from one another."""
+def _placed(up: _Scale, rows: Sequence[Line]) -> Iterator[tuple[Line, float, float]]:
+    """Each with the height of its last point and that of its name, apart from the others'."""
     ended = (row for row in rows if row.points)
     lowest = -100.0
     for row in sorted(ended, key=lambda row: row.points[-1][1], reverse=True):
         end = up.at(row.points[-1][1])
-        lowest = max(end, lowest + 16)
-        x = across.at(row.points[-1][0]) + 10
-        yield (
-            f'<line class="lead c{row.colour}" x1="{x - 6}" x2="{x - 2}" y1="{end}" y2="{lowest}"/>'
-            f'<text class="name c{row.colour}" x="{x}" y="{lowest + 4}">{escape(row.label)}</text>'
-        )
+        lowest = max(end, lowest + _BETWEEN_NAMES)
+        yield row, end, lowest
+
+
+def _name(across: _Scale, row: Line, end: float, y: float) -> str:
+    x = across.at(row.points[-1][0]) + 10
+    return (
+        f'<line class="lead c{row.colour}" x1="{x - 6}" x2="{x - 2}" y1="{end}" y2="{y}"/>'
+        f'<text class="name c{row.colour}" x="{x}" y="{y + 6}">'
+        f"{escape(_cut(row.label))}<title>{escape(row.label)}</title></text>"
+    )
+
+
+def _cut(name: str) -> str:
+    """Whole on hover."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

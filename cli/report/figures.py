@@ -1,5 +1,6 @@
 """What the report says: the stored figures as shares and means, compared with a control."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
@@ -34,17 +35,27 @@ class UnknownControl(Exception):
     """No arm goes by that name; the message lists those that there are."""
 
 
+class Beginning(msgspec.Struct, frozen=True):
+    """experiment: the first day of the newest weights; exposures: of any weights. Both as far back
+    as a report goes; is_beyond: the experiment may be older than that.
+    """
+
+    experiment: str
+    exposures: str
+    is_beyond: bool
+
+
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """window: days of the attribution. control: the name of an arm; None to choose one.
 
-    detectable: the smallest difference that matters, as a share (0.02 is two points). began: the
-    first day of the newest experiment; None where there is none.
+    detectable: the smallest difference that matters, as a share (0.02 is two points). beginning:
+    None where there is no experiment, or no report of all its days.
     """
 
     window: int = 7
     control: str | None = None
     detectable: float = 0.02
-    began: str | None = None
+    beginning: Beginning | None = None
 
 
 # --- what is said ---
@@ -62,7 +73,11 @@ class Span(_Said, frozen=True, kw_only=True):
 
 
 class Share(_Said, frozen=True, kw_only=True):
-    """A part of a whole; the rate is null of an empty one. interval: Wilson's, at 95 %."""
+    """A part of a whole. interval: Wilson's, at 95 %.
+
+    Both null of an empty whole, and of one that is less than its part, as where the first day cuts
+    the shows from their approvals.
+    """
 
     part: int
     whole: int
@@ -141,7 +156,7 @@ class Compared(_Said, frozen=True, kw_only=True):
     isPart: the treatment is a variant whose whole arm is compared beside it.
     usersNeeded: of both arms together, for the sequential interval to show a difference of
     `detectable` four times of five; usersNeededOnce: for one look. Null while it is too early to
-    plan. leftOut: users of both arms in versions where one of the arms got nobody.
+    plan. leftOut: users of both arms in versions where one of the arms got fewer than two users.
     goals: goal events a user; null where no version counts any.
     sentence, goalSentence: what may be said of the permission, and of the goal; null where there
     is none, or the other says it.
@@ -176,20 +191,26 @@ class Statistics(_Said, frozen=True, kw_only=True):
 
     metric: by which arms are drawn; `goals` draws users with any. unripe: exposed users whose
     attribution window is not over yet. longestWait: days until a retry of some version; null where
-    no version has any. weightsChanged: users were dealt in several ways that are compared.
-    beganBefore: the experiment's first day, where it lies before the report's.
+    no version has any. goals: the events that versions count. weightsChanged: users were dealt in
+    several ways that are compared.
+    beganBefore: the experiment's first day, where it lies before the report's. exposedBefore: the
+    first exposure's, where the report begins with newer weights. isSliding: it begins as early as a
+    report may, so that its start moves every day.
     """
 
     window_days: int
     detectable: float
     asks_permission: bool
     has_goal: bool
+    goals: tuple[str, ...]
     metric: Metric
     control: str | None
     unripe: int
     longest_wait: float | None
     weights_changed: bool
     began_before: str | None
+    exposed_before: str | None
+    is_sliding: bool
     arms: tuple[ArmFigures, ...]
     comparisons: tuple[Compared, ...]
     sample_ratio: SampleRatio | None
@@ -204,35 +225,55 @@ def analyse(answer: ReportAnswer, wishes: Wishes) -> Statistics:
     arms = tuple(_arm(group, answer, wishes.window, metric) for group in groups)
     ratio = _sample_ratio(answer)
     judge = _Judge(answer=answer, wishes=wishes, ratio=ratio, plans=_plans(answer))
-    began = wishes.began
+    comparisons = tuple(judge.compared(control, groups)) if control else ()
     return Statistics(
         window_days=wishes.window,
         detectable=wishes.detectable,
         asks_permission=_asks_permission(answer),
         has_goal=_has_goal(answer),
+        goals=tuple(dict.fromkeys(each.goal for each in answer.versions if each.goal)),
         metric=metric,
         control=control.name if control else None,
         unripe=_unripe(answer, wishes.window) if _asks_permission(answer) else 0,
         longest_wait=max((each.longest_wait_days or 0 for each in answer.versions), default=0)
         or None,
         weights_changed=_weights_changed(answer),
-        began_before=began if began is not None and began < answer.from_ else None,
+        **_begun(answer.from_, wishes.beginning),
         arms=arms,
-        comparisons=tuple(judge.compared(control, groups)) if control else (),
+        comparisons=comparisons,
         sample_ratio=_told_ratio(ratio, answer),
-        notes=tuple(_notes(answer, groups, control)),
+        notes=tuple(_notes(answer, groups, control, comparisons)),
     )
 
 
-def first_day(answer: ReportAnswer) -> str | None:
-    """The first exposure under the newest weights that deal more than one arm or variant."""
+def beginning(answer: ReportAnswer) -> Beginning | None:
+    """Of the newest weights that deal more than one arm or variant: of those that dealt last.
+
+    None where they dealt nobody.
+    """
     newest = _newest_experiment(answer)
     if newest is None:
         return None
     alike = _plan(newest)
     versions = {each.version for each in answer.versions if _plan(each) == alike}
-    days = (row.day for row in answer.rows if row.version in versions and row.exposed)
-    return min(days, default=None)
+    exposed = [row for row in answer.rows if row.exposed]
+    experiment = min((row.day for row in exposed if row.version in versions), default=None)
+    if experiment is None:
+        return None
+    first = min(row.day for row in exposed)
+    return Beginning(experiment, first, is_beyond=experiment == answer.from_)
+
+
+def _begun(first: str, known: Beginning | None) -> dict[str, Any]:
+    """How a report's first day lies to the experiment's."""
+    if known is None:
+        return {"began_before": None, "exposed_before": None, "is_sliding": False}
+    is_whole = known.experiment == first
+    return {
+        "began_before": known.experiment if known.experiment < first else None,
+        "exposed_before": known.exposures if is_whole and known.exposures < first else None,
+        "is_sliding": is_whole and known.is_beyond,
+    }
 
 
 # --- arms ---
@@ -332,7 +373,7 @@ def _retry(rows: Iterable[ReportRow]) -> Share:
 def _share(part: int, whole: int) -> Share:
     share = Proportion(part, whole)
     interval = _span(statistics.rate_interval(share))
-    return Share(part=part, whole=whole, rate=share.rate, interval=interval)
+    return Share(part=part, whole=whole, rate=share.rate if interval else None, interval=interval)
 
 
 def _span(interval: statistics.Interval | None) -> Span | None:
@@ -449,10 +490,12 @@ def _named(groups: Sequence[Group], wished: str) -> Group:
         if wished == group.name:
             return group
     for group in groups:
-        if wished == group.name.rpartition("/")[2]:
+        if wished == group.name.removeprefix(f"{group.arm}/"):
             return group
+    if not groups:
+        raise UnknownControl(f"There is no arm {wished}: nobody was exposed yet.")
     known = ", ".join(group.name for group in groups)
-    raise UnknownControl(f"There is no arm {wished}; there is {known or 'none yet'}.")
+    raise UnknownControl(f"There is no arm {wished}; there is {known}.")
 
 
 def _drawn(answer: ReportAnswer, groups: Sequence[Group]) -> Metric:
@@ -578,7 +621,7 @@ def _strata(
         )
 
 
-def _dealt_alike(plans: Mapping[int, Plan | int]) -> Iterator[frozenset[int]]:
+def _dealt_alike(plans: Mapping[int, Plan] | Mapping[int, Plan | int]) -> Iterator[frozenset[int]]:
     """Versions of the same proportions; what cannot be read is dealt like nothing else."""
     seen: list[Plan | int] = []
     for plan in plans.values():
@@ -642,40 +685,37 @@ def _difference(found: statistics.Comparison | None) -> Difference | None:
 
 
 def _sample_ratio(answer: ReportAnswer) -> statistics.SampleRatio | None:
-    observed, expected = _dealt(answer)
-    if len(expected) < 2:
-        return None
-    whole = sum(expected.values())
-    shares = {name: users / whole for name, users in expected.items()}
-    return statistics.sample_ratio(observed, shares)
+    return statistics.sample_ratio(list(_dealt(answer)))
 
 
 def _told_ratio(ratio: statistics.SampleRatio | None, answer: ReportAnswer) -> SampleRatio | None:
     if ratio is None:
         return None
-    observed, expected = _dealt(answer)
+    observed: Counter[str] = Counter()
+    for users, _ in _dealt(answer):
+        observed.update(users)
     return SampleRatio(
-        p_value=ratio.p_value, is_mismatch=ratio.is_mismatch, observed=observed, expected=expected
+        p_value=ratio.p_value,
+        is_mismatch=ratio.is_mismatch,
+        observed=dict(observed),
+        expected=dict(ratio.expected),
     )
 
 
-def _dealt(answer: ReportAnswer) -> tuple[dict[str, int], dict[str, float]]:
-    """Users as they came, and as each version's own weights would have dealt that many.
+def _dealt(answer: ReportAnswer) -> Iterator[tuple[dict[str, int], dict[str, float]]]:
+    """Users of versions that dealt alike, and the shares by which they did.
 
-    Versions that dealt nobody, or that cannot be read, are left out.
+    Versions that dealt nobody, or that cannot be read, are left out; so is one arm alone.
     """
-    observed: dict[str, int] = {}
-    expected: dict[str, float] = {}
-    for version in answer.versions:
-        plan = _plan(version)
+    plans = {each.version: _plan(each) for each in answer.versions}
+    for numbers in _dealt_alike(plans):
+        plan = plans[min(numbers)]
         users = {
-            name: sum(row.exposed for row in answer.rows if _is_dealt(row, version.version, name))
+            name: sum(row.exposed for row in answer.rows if _is_dealt(row, numbers, name))
             for name in plan
         }
-        for name, share in plan.items():
-            observed[name] = observed.get(name, 0) + users[name]
-            expected[name] = expected.get(name, 0) + float(share * sum(users.values()))
-    return observed, {name: users for name, users in expected.items() if users}
+        if len(plan) > 1 and any(users.values()):
+            yield users, {name: float(share) for name, share in plan.items()}
 
 
 def _plan(version: VersionReport) -> Plan:
@@ -686,8 +726,11 @@ def _plan(version: VersionReport) -> Plan:
 
 
 def _newest_experiment(answer: ReportAnswer) -> VersionReport | None:
+    """Not the highest number: a version that was published again deals after later ones."""
     dealt = [each for each in answer.versions if len(_plan(each)) > 1]
-    return max(dealt, key=lambda each: each.version, default=None)
+    exposed = sorted((row.day, row.version) for row in answer.rows if row.exposed)
+    last = {version: day for day, version in exposed}
+    return max(dealt, key=lambda each: (last.get(each.version, ""), each.version), default=None)
 
 
 def _weights(arms: dict[str, int], variants: dict[str, int]) -> Iterator[tuple[str, Fraction]]:
@@ -701,27 +744,33 @@ def _weights(arms: dict[str, int], variants: dict[str, int]) -> Iterator[tuple[s
             yield arm, Fraction(weight)
 
 
-def _is_dealt(row: ReportRow, version: int, name: str) -> bool:
-    return row.version == version and row.attempt == 0 and _name(row.arm, row.variant) == name
+def _is_dealt(row: ReportRow, versions: frozenset[int], name: str) -> bool:
+    return row.version in versions and row.attempt == 0 and _name(row.arm, row.variant) == name
 
 
 # --- what is missing ---
 
 
-def _notes(answer: ReportAnswer, groups: Sequence[Group], control: Group | None) -> Iterator[str]:
-    """Sentences for people: why there is nothing to see, and what to do."""
+def _notes(
+    answer: ReportAnswer,
+    groups: Sequence[Group],
+    control: Group | None,
+    comparisons: Sequence[Compared],
+) -> Iterator[str]:
+    """Sentences for people: why there is nothing to see, and what to do. Commands are within ``."""
     exposed = [group for group in groups if group.totals.exposed]
     if not answer.rows:
+        where = "" if answer.platform is None else f" on platform {answer.platform}"
         yield (
-            f"Nothing happened between {answer.from_} and {answer.to}. Is the campaign active "
-            "(softask campaigns list), and does the app send its trigger? Or another campaign "
-            f"takes the same trigger first: softask explain USER {answer.campaign} says why a "
-            "user is not asked."
+            f"Nothing happened between {answer.from_} and {answer.to}{where}. Is the campaign "
+            "active (`softask campaigns list`), and does the app send its trigger? Or another "
+            f"campaign takes the same trigger first: `softask explain USER {answer.campaign}` says "
+            "why a user is not asked."
         )
     elif not exposed:
         yield (
             "No user met the campaign for the first time in these days, so there is nobody to "
-            "take shares of: begin earlier (--from)."
+            "take shares of: begin earlier (`--from DAY`)."
         )
     elif all(group.arm == HOLDOUT for group in exposed):
         yield (
@@ -738,6 +787,8 @@ def _notes(answer: ReportAnswer, groups: Sequence[Group], control: Group | None)
             "There is one arm alone, so there is nothing to compare it with: add an experiment "
             "with a holdout (experiment.arms: {soft_ask: 90, holdout: 10}), and publish."
         )
+    elif not comparisons:
+        yield f"Nobody is in another arm than {control.name}, so nothing was compared with it."
     if answer.kind == "popup":
         yield (
             "This campaign asks for no permission, so there are no opt-ins: read the approvals, "

@@ -1,5 +1,6 @@
 """Pieces of the page: figures that say their place in what `--json` prints, tables, bars."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -7,6 +8,8 @@ from html import escape
 from cli.render import printable
 from cli.report import words
 from cli.report.figures import Share, Span
+
+_COMMAND = re.compile("`([^`]+)`")
 
 Heading = tuple[str, str]
 """What stands above a column, and what it means."""
@@ -86,6 +89,17 @@ def _bar(bar: Bar, most: int) -> str:
     )
 
 
-def why(of: str) -> str:
-    """What stands beneath a chart."""
-    return f'<p class="why">{text(of)}</p>'
+def named(full: str, short: str, *, is_part: bool) -> str:
+    """Of an arm in a table; it ends earlier where it is long, and is whole on hover."""
+    kind = "name part" if is_part else "name"
+    return f'<span class="{kind}" title="{text(full)}">{text(short)}</span>'
+
+
+def prose(of: str, command: str) -> str:
+    """What stands within `` is a command; an option alone is one of `command`."""
+    return _COMMAND.sub(lambda found: _code(found[1], command), text(of))
+
+
+def _code(written: str, command: str) -> str:
+    whole = f"{text(command)} {written}" if written.startswith("--") else written
+    return f"<code>{whole}</code>"

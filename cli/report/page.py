@@ -10,7 +10,7 @@ from cli.render import moment, printable
 from cli.report import words
 from cli.report.drawing import COLOURS, Line, Whisker, lines, whiskers
 from cli.report.figures import ArmFigures, Compared, Difference, Share, Statistics
-from cli.report.markup import Bar, bars, ends, figure, number, rate, table, text, why
+from cli.report.markup import Bar, bars, ends, figure, named, number, prose, rate, table, text
 from cli.report.style import STYLE
 from functions.core.experiment import HOLDOUT
 from functions.wire.report import ReportAnswer
@@ -18,7 +18,7 @@ from functions.wire.report import ReportAnswer
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 _STEPS = ("exposed", "offered", "shown", "approved", "granted")
-_OTHERS = ("denied", "declined", "dismissed", "silent", "awaited", "suppressed", "lapsed")
+_OTHERS = ("declined", "dismissed", "silent", "awaited", "suppressed", "lapsed")
 
 
 def page(answer: ReportAnswer, statistics: Statistics) -> str:
@@ -74,14 +74,24 @@ class _Page:
         answer, statistics = self.answer, self.statistics
         yield f"<header><h1>{text(answer.campaign)}</h1>"
         yield f"<p>{words.title(answer)}; as of {moment(answer.as_of)}</p></header>"
-        ratio, is_off = words.ratio(statistics), words.is_off(statistics)
-        if ratio and is_off:
-            yield f'<p class="bad">{text(ratio)}</p>'
-        kind = "bad" if is_off else "verdict"
+        ratio = words.ratio(statistics)
+        if ratio and words.is_off(statistics):
+            yield f'<p class="box bad">{text(ratio)}</p>'
         for verdict in words.verdicts(statistics):
-            yield f'<p class="{kind}">{text(verdict)}</p>'
+            yield f'<p class="box {verdict.kind}">{text(verdict.says)}</p>'
         for note in statistics.notes:
-            yield f'<p class="note">{text(note)}</p>'
+            yield f'<p class="box note">{self._prose(note)}</p>'
+
+    def _prose(self, of: str) -> str:
+        return prose(of, f"softask report {self.answer.campaign}")
+
+    def _why(self, of: str) -> str:
+        """What stands beneath a chart."""
+        return f'<p class="why">{self._prose(of)}</p>'
+
+    def _means(self, name: str) -> str:
+        """Of which column, and what."""
+        return self._why(f"{name.capitalize()}: {words.means(name, self.statistics)}")
 
     # --- the recipe's metrics ---
 
@@ -89,24 +99,21 @@ class _Page:
         within = words.days(self.statistics.window_days)
         yield f"<h3>Any OS grant within {within}</h3>"
         yield self._rates(lambda arm: arm.any_grant)
-        yield why(words.means("any grant", self.statistics))
-        yield "<h3>Net opt-in</h3>"
-        yield self._rates(lambda arm: arm.net_opt_in)
-        yield why(words.means("net opt-in", self.statistics))
         yield self._by_arm(
-            (
-                ("exposed", "exposed"),
-                ("net opt-in", "net opt-in"),
-                ("95 %", "range"),
-                (f"any grant in {within}", "any grant"),
-                ("95 %", "range"),
-            ),
+            (("exposed", "exposed"), ("any grant", "any grant"), ("95 %", "95 % of a share")),
             lambda path, arm: (
                 number(f"{path}.totals.exposed", arm.totals.exposed),
-                *_with_range(f"{path}.netOptIn", arm.net_opt_in),
                 *_with_range(f"{path}.anyGrant", arm.any_grant),
             ),
         )
+        yield self._why(words.means("any grant", self.statistics))
+        yield "<h3>Net opt-in</h3>"
+        yield self._rates(lambda arm: arm.net_opt_in)
+        yield self._by_arm(
+            (("net opt-in", "net opt-in"), ("95 %", "95 % of a share")),
+            lambda path, arm: _with_range(f"{path}.netOptIn", arm.net_opt_in),
+        )
+        yield self._why(words.means("net opt-in", self.statistics))
 
     def _rates(self, share: Callable[[ArmFigures], Share]) -> str:
         rows = []
@@ -121,7 +128,16 @@ class _Page:
             )
             says = words.share(of)
             rows.append(
-                Whisker(printable(arm.name), of.rate, span, span, says, tells, place % COLOURS)
+                Whisker(
+                    printable(words.short(arm)),
+                    of.rate,
+                    span,
+                    span,
+                    says,
+                    tells,
+                    place % COLOURS,
+                    arm.is_part,
+                )
             )
         return whiskers(rows, "Shares of exposed users, with intervals", " %") if rows else ""
 
@@ -138,17 +154,18 @@ class _Page:
         if any(each.goals for _, each in compared):
             yield "<h3>Goal events a user</h3>"
             yield self._goals_table(compared)
-        for note in words.cautions(self.answer, statistics):
-            yield why(note)
-        for note in words.others(statistics):
-            yield why(f"softask report {self.answer.campaign} {note}")
+        ratio = words.ratio(statistics)
+        if ratio and not words.is_off(statistics):
+            yield self._why(ratio)
+        yield from map(self._why, words.cautions(self.answer, statistics))
+        yield from map(self._why, words.others(statistics))
 
     def _drawn(self, alike: Sequence[tuple[int, Compared]]) -> Iterator[str]:
         if not any(each.difference for _, each in alike):
-            yield why("Nothing can be compared so far.")
+            yield self._why("Nothing can be compared so far.")
             return
         yield self._differences([each for _, each in alike])
-        yield why(
+        yield self._why(
             f"Each arm less {self.statistics.control}, in points of a hundred exposed users. "
             "Thick: true 95 times of 100 for one look. Thin: the same however often you "
             "look; where the thin line is clear of 0, a difference may be claimed."
@@ -170,43 +187,44 @@ class _Page:
             )
             rows.append(
                 Whisker(
-                    printable(each.treatment),
+                    printable(words.treatment(each)),
                     found.difference,
                     (found.interval.low, found.interval.high),
                     (found.sequential.low, found.sequential.high),
                     words.points(found.difference),
                     tells,
                     colours[each.treatment] % COLOURS,
+                    each.is_part,
                 )
             )
         return whiskers(rows, "Differences from the control, with intervals", "") if rows else ""
 
     def _compared_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
         headings = (
-            ("points", "difference"),
-            ("95 %", "interval"),
-            ("sequential 95 %", "sequential"),
+            ("points", "points"),
+            ("95 %", "95 %"),
+            ("sequential 95 %", "sequential 95 %"),
         )
         rows = [
-            (text(each.treatment), _compared_cells(place, each.difference))
+            (_treatment(each), _compared_cells(place, each.difference))
             for place, each in compared
             if each.difference
         ]
         return table([self._heading(*heading) for heading in headings], rows)
 
     def _needed_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
-        headings = (("users needed", "needed"), ("for one look", "needed once"))
+        headings = (("users needed", "users needed"), ("for one look", "for one look"))
         rows = [
-            (text(each.treatment), _needed_cells(place, each))
+            (_treatment(each), _needed_cells(place, each))
             for place, each in compared
             if each.users_needed
         ]
         return table([self._heading(*heading) for heading in headings], rows)
 
     def _lift_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
-        headings = (("lift", "lift"), ("95 %", "interval"), ("sequential 95 %", "sequential"))
+        headings = (("lift", "lift"), ("95 %", "95 %"), ("sequential 95 %", "sequential 95 %"))
         rows = [
-            (text(each.treatment), _lift_cells(place, each.difference))
+            (_treatment(each), _lift_cells(place, each.difference))
             for place, each in compared
             if each.difference
         ]
@@ -214,12 +232,12 @@ class _Page:
 
     def _goals_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
         headings = (
-            ("more a user", "goals"),
-            ("95 %", "interval"),
-            ("sequential 95 %", "sequential"),
+            ("more a user", "more a user"),
+            ("95 %", "95 %"),
+            ("sequential 95 %", "sequential 95 %"),
         )
         rows = [
-            (text(each.treatment), _goal_cells(place, each.goals))
+            (_treatment(each), _goal_cells(place, each.goals))
             for place, each in compared
             if each.goals
         ]
@@ -230,6 +248,9 @@ class _Page:
         of = "with any" if statistics.metric == "goals" else "by"
         arms = statistics.arms
         days = sorted({point.day for arm in arms for point in arm.cumulative})
+        if len(days) < 2:
+            yield self._why(f"All were exposed on one day, {''.join(days)}: no course yet.")
+            return
         places = {day: place for place, day in enumerate(days)}
         rows = []
         for colour, arm in enumerate(arms):
@@ -243,9 +264,9 @@ class _Page:
                 for point in arm.cumulative
                 if point.rate is not None
             ]
-            rows.append(Line(printable(arm.name), points, colour % COLOURS))
+            rows.append(Line(printable(words.short(arm)), points, colour % COLOURS))
         yield lines(rows, days, "Shares of all exposed so far, by day of exposure")
-        yield why(
+        yield self._why(
             f"Of all users exposed from the first day up to each day, the share {of} "
             f"{words.metric(statistics, statistics.metric)}. Lines settle as users come in; a late "
             "jump asks for a cause."
@@ -255,47 +276,59 @@ class _Page:
         yield self._by_arm(
             (
                 ("shown to", "shown to"),
-                ("95 %", "range"),
-                ("half within", "first show"),
-                ("retries shown", "retry"),
-                ("of them approved", "retry"),
-                ("95 %", "range"),
+                ("95 %", "95 % of a share"),
+                ("half within", "half within"),
             ),
             lambda path, arm: (
                 *_with_range(f"{path}.shownUsers", arm.shown_users),
                 text(arm.median_first_show or words.NOTHING),
+            ),
+        )
+        for place, arm in enumerate(self.statistics.arms):
+            yield from self._first_shows(place, arm)
+        yield self._means("half within")
+        yield "<h3>Retries</h3>"
+        yield self._by_arm(
+            (
+                ("retries shown", "retries shown"),
+                ("of them approved", "of them approved"),
+                ("95 %", "95 % of a share"),
+            ),
+            lambda path, arm: (
                 number(f"{path}.retry.whole", arm.retry.whole),
                 *_with_range(f"{path}.retry", arm.retry),
             ),
         )
-        yield why(words.means("retry", self.statistics))
-        for place, arm in enumerate(self.statistics.arms):
-            if arm.is_part or not any(bucket.users for bucket in arm.first_show):
-                continue
-            yield f"<h3>First shown, after first heard of: {text(arm.name)}</h3>"
-            path = f"statistics.arms.{place}.firstShow"
-            whose = f"users of {printable(arm.name)}"
-            yield bars(
-                (
-                    Bar(
-                        bucket.label,
-                        f"{words.number(bucket.users)} {whose}",
-                        bucket.users,
-                        number(f"{path}.{index}.users", bucket.users),
-                    )
-                    for index, bucket in enumerate(arm.first_show)
-                ),
-                place % COLOURS,
-            )
-        yield why(words.means("first show", self.statistics))
+        yield self._means("of them approved")
+
+    def _first_shows(self, place: int, arm: ArmFigures) -> Iterator[str]:
+        buckets = words.first_shows(arm)
+        if arm.is_part or not buckets:
+            return
+        yield f"<h3>First shown, after first heard of: {text(arm.name)}</h3>"
+        path = f"statistics.arms.{place}.firstShow"
+        whose = f"users of {printable(arm.name)}"
+        yield bars(
+            (
+                Bar(
+                    bucket.label,
+                    f"{words.number(bucket.users)} {whose}",
+                    bucket.users,
+                    number(f"{path}.{index}.users", bucket.users),
+                )
+                for index, bucket in enumerate(buckets)
+            ),
+            place % COLOURS,
+        )
 
     def _goals(self) -> Iterator[str]:
+        yield f"<h3>{text(words.goal(self.statistics))}</h3>"
         yield self._by_arm(
             (
-                ("goal events", "goals"),
-                ("a user", "goals"),
-                ("users with any", "goal users"),
-                ("95 %", "range"),
+                ("goal events", "goal events"),
+                ("a user", "goal events"),
+                ("users with any", "users with any"),
+                ("95 %", "95 % of a share"),
             ),
             lambda path, arm: (
                 number(f"{path}.goals.events", arm.goals.events),
@@ -305,7 +338,7 @@ class _Page:
                 *_with_range(f"{path}.goals.users", arm.goals.users),
             ),
         )
-        yield why(words.means("goals", self.statistics))
+        yield self._means("goal events")
 
     # --- what happened ---
 
@@ -315,12 +348,14 @@ class _Page:
                 continue
             yield f"<h3>{text(arm.name)}</h3>"
             yield bars(self._steps(place, arm), place % COLOURS)
-        yield why(
+        yield self._why(
             "Exposed are users, once each; offered, shown and approved are popups, of which a "
             "user may see more than one; granted are permissions. Popups and permissions of these "
             "days are also those of users who were exposed before."
         )
-        yield self._counts((*_STEPS, *_OTHERS))
+        yield self._counts((*_STEPS, "denied"))
+        yield "<h3>Other ends</h3>"
+        yield self._counts(_OTHERS)
 
     def _steps(self, place: int, arm: ArmFigures) -> Iterator[Bar]:
         for name in _STEPS:
@@ -337,18 +372,16 @@ class _Page:
             number("appWide.prompted", apart.prompted),
             number("appWide.unasked", apart.unasked),
         )
-        headings = [self._heading("spent", "prompts"), self._heading("unapproved", "unasked")]
-        yield table(headings, [*rows, ("no campaign", told)])
-        yield why(words.means("prompts", self.statistics))
-        yield why(words.means("unasked", self.statistics))
+        columns = ("spent", "without an approval")
+        yield table(
+            [self._heading(column, column) for column in columns], [*rows, ("no campaign", told)]
+        )
+        yield from map(self._means, columns)
 
     def _foot(self) -> Iterator[str]:
-        ratio = words.ratio(self.statistics)
         yield "<footer>"
-        if ratio and not words.is_off(self.statistics):
-            yield why(ratio)
         if not self.statistics.comparisons:
-            yield from map(why, words.cautions(self.answer, self.statistics))
+            yield from map(self._why, words.cautions(self.answer, self.statistics))
         yield "<h2>What the figures mean</h2><dl>"
         for name in words.MEANS:
             yield f"<dt>{text(name)}</dt><dd>{text(words.means(name, self.statistics))}</dd>"
@@ -379,8 +412,7 @@ class _Page:
         return heading, words.means(means, self.statistics)
 
     def _name(self, arm: ArmFigures) -> str:
-        name = text(arm.name)
-        return f'<span class="part">{name}</span>' if arm.is_part else name
+        return named(arm.name, words.short(arm), is_part=arm.is_part)
 
 
 def _spent(place: int, arm: ArmFigures) -> tuple[str, str]:
@@ -410,16 +442,17 @@ def _needed_cells(place: int, each: Compared) -> Sequence[str]:
     return number(f"{path}.usersNeeded", needed), number(f"{path}.usersNeededOnce", once)
 
 
+def _treatment(each: Compared) -> str:
+    return named(each.treatment, words.treatment(each), is_part=each.is_part)
+
+
 def _lift_cells(place: int, found: Difference) -> Sequence[str]:
-    path, once, always = (
-        f"statistics.comparisons.{place}.difference",
-        words.change_span(found.lift_interval),
-        words.change_span(found.lift_sequential),
-    )
+    path, told = f"statistics.comparisons.{place}.difference", words.lift(found)
+    value, once, always = words.lift_cells(told)
     return (
-        figure(f"{path}.lift", found.lift, words.change(found.lift)),
-        ends(f"{path}.liftInterval", found.lift_interval, once),
-        ends(f"{path}.liftSequential", found.lift_sequential, always),
+        figure(f"{path}.lift", told.value if told else None, value),
+        ends(f"{path}.liftInterval", told.interval if told else None, once),
+        ends(f"{path}.liftSequential", told.sequential if told else None, always),
     )
 
 

@@ -2,23 +2,29 @@
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
+from typing import TextIO
 
 from cli.report.figures import labels
 from functions.core.figures import LONGEST_ATTRIBUTION
 from functions.wire.report import ReportAnswer, ReportRow
 
 _KEYS = ("day", "arm", "variant", "version", "attempt", "platform")
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 _LISTS = ("first_show", "converted")
 _COUNTS = tuple(name for name in ReportRow.__struct_fields__ if name not in (*_KEYS, *_LISTS))
 
 
-def write(answer: ReportAnswer, path: Path) -> None:
+def write(answer: ReportAnswer, file: TextIO) -> None:
     """Every figure, zeros too. `OSError` where it cannot."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        sheet = csv.writer(file)
-        sheet.writerow(_headings(answer))
-        sheet.writerows(_cells(answer, row) for row in answer.rows)
+    sheet = csv.writer(file)
+    sheet.writerow(_headings(answer))
+    sheet.writerows(map(_safe, _cells(answer, row)) for row in answer.rows)
+
+
+def _safe(cell: str | int) -> str | int:
+    """A name that a spreadsheet would take for a formula, behind an apostrophe."""
+    is_formula = isinstance(cell, str) and cell.startswith(_FORMULAS)
+    return f"'{cell}" if is_formula else cell
 
 
 def _headings(answer: ReportAnswer) -> list[str]:

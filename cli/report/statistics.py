@@ -163,25 +163,45 @@ def compare_means(strata: Sequence[tuple[Mean, Mean]], alpha: float = 0.05) -> C
 
 
 def sample_ratio(
-    observed: Mapping[str, int], expected_shares: Mapping[str, float]
+    strata: Sequence[tuple[Mapping[str, int], Mapping[str, float]]],
 ) -> SampleRatio | None:
     """Pearson's χ² of the users in each arm against the arms' shares, which need not sum to 1.
 
-    A user in an arm without a share is a mismatch. None where there are no two arms to compare,
-    and until each expects `FEWEST_OUTCOMES` users.
+    strata: users and shares, of users who were dealt in the same proportions; their distances and
+    degrees of freedom are summed, so that a surplus in one does not hide what another lacks. A user
+    in an arm without a share is a mismatch. None without a stratum that has two arms to compare,
+    each of which expects `FEWEST_OUTCOMES` users; others are in no sum, but expected.
     """
+    known = [found for observed, shares in strata if (found := _expected(observed, shares))]
+    expected: dict[str, float] = {}
+    for _, due in known:
+        for arm, users in due.items():
+            expected[arm] = expected.get(arm, 0.0) + users
+    if any(observed.keys() - due.keys() for observed, due in known):
+        return SampleRatio(0.0, True, expected)
+    tested = [each for each in known if min(each[1].values()) >= FEWEST_OUTCOMES]
+    if not tested:
+        return None
+    degrees = sum(len(due) - 1 for _, due in tested)
+    p_value = float(chdtrc(degrees, sum(_distance(*each) for each in tested)))
+    return SampleRatio(p_value, p_value < MISMATCH, expected)
+
+
+def _expected(
+    observed: Mapping[str, int], expected_shares: Mapping[str, float]
+) -> tuple[Mapping[str, int], Mapping[str, float]] | None:
+    """Who came, and as many as the shares would have dealt; None of one arm, or of nobody."""
     shares = {arm: share for arm, share in expected_shares.items() if share > 0}
-    users = sum(observed.values())
+    came = {arm: count for arm, count in observed.items() if count}
+    users = sum(came.values())
     if len(shares) < 2 or not users:
         return None
-    expected = {arm: users * share / sum(shares.values()) for arm, share in shares.items()}
-    if any(count for arm, count in observed.items() if arm not in shares):
-        return SampleRatio(0.0, True, expected)
-    if min(expected.values()) < FEWEST_OUTCOMES:
-        return None
-    distance = sum((observed.get(arm, 0) - due) ** 2 / due for arm, due in expected.items())
-    p_value = float(chdtrc(len(expected) - 1, distance))
-    return SampleRatio(p_value, p_value < MISMATCH, expected)
+    whole = sum(shares.values())
+    return came, {arm: users * share / whole for arm, share in shares.items()}
+
+
+def _distance(observed: Mapping[str, int], expected: Mapping[str, float]) -> float:
+    return sum((observed.get(arm, 0) - due) ** 2 / due for arm, due in expected.items())
 
 
 def users_needed(
@@ -455,14 +475,16 @@ def _range(bounds: Interval) -> str:
     return f"from {low} fewer to {high} more"
 
 
+def decimals(hundredfold: float) -> int:
+    """As a table and a sentence write it: one, or two digits that count of what is below 0.1."""
+    amount = abs(hundredfold)
+    return 1 if not amount or amount >= 0.1 else 1 - math.floor(math.log10(amount))
+
+
 def _per_hundred(amount: float) -> str:
-    """Three digits that count, without a sign."""
+    """Without a sign."""
     hundredfold = abs(100 * amount)
-    if not hundredfold:
-        return "0"
-    decimals = max(0, 2 - math.floor(math.log10(hundredfold)))
-    text = f"{hundredfold:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if decimals else text
+    return f"{hundredfold:,.{decimals(hundredfold)}f}"
 
 
 def _planned(missing_users: int | None) -> str:

@@ -18,10 +18,12 @@ h1 { margin: 0; font-size: 1.7rem; line-height: 1.2; }
 h2 { margin: 44px 0 8px; font-size: 1.2rem; }
 h3 { margin: 20px 0 4px; font-size: 1rem; }
 header p, .why, footer p { color: var(--soft); margin: 4px 0 12px; font-size: .9rem; }
-.verdict, .bad, .note { margin: 12px 0; padding: 10px 14px; background: var(--box);
-  border-left: 4px solid var(--good); border-radius: 4px; }
+.box { margin: 12px 0; padding: 10px 14px; background: var(--box);
+  border-left: 4px solid var(--soft); border-radius: 4px; }
+.good { border-color: var(--good); }
 .bad { border-color: var(--bad); }
 .note { border-color: var(--note); }
+code { font: .92em ui-monospace, monospace; overflow-wrap: anywhere; }
 .wide, .chart { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .86rem; margin: 8px 0;
   font-variant-numeric: tabular-nums; }
@@ -29,10 +31,12 @@ th, td { padding: 5px 0 5px 12px; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
 thead th { color: var(--soft); font-weight: 600; cursor: help; }
 tbody th { text-align: left; font-weight: 500; padding-left: 0; }
-tbody th.part, .part { padding-left: 16px; color: var(--soft); font-weight: 400; }
-svg { display: block; width: 100%; min-width: 560px; font: 13px system-ui, sans-serif; }
+.name { display: inline-block; max-width: 16em; overflow: hidden; text-overflow: ellipsis;
+  vertical-align: bottom; }
+.part { padding-left: 16px; color: var(--soft); font-weight: 400; }
+svg { display: block; width: 100%; font: 14px system-ui, sans-serif; }
 svg text { fill: var(--ink); }
-svg .tick { fill: var(--soft); font-size: 12px; }
+svg .tick { fill: var(--soft); font-size: 13px; }
 svg .grid { stroke: var(--line); }
 svg .zero { stroke: var(--soft); }
 svg .hit { fill: transparent; }
@@ -56,9 +60,9 @@ dd { margin: 0; color: var(--soft); }
 .c6 { --c: var(--c6); } .c7 { --c: var(--c7); } .c8 { --c: var(--c8); }
 .c9 { --c: var(--c9); } .c10 { --c: var(--c10); } .c11 { --c: var(--c11); }
 th:first-child { position: sticky; left: 0; background: var(--paper); }
-@media (max-width: 480px) {
+@media (max-width: 600px) {
+  .name { max-width: 9em; }
   .bars > div { grid-template-columns: 7.5em 1fr 6em; gap: 6px; }
-  svg { min-width: 0; font-size: 20px; } svg .tick { font-size: 18px; }
-  svg .name { font-size: 16px; } }
-@media print { section { break-inside: avoid; } }
+  svg, svg .tick { font-size: 24px; } }
+@media print { .wide, .chart { overflow: visible; } section { break-inside: avoid; } }
 """

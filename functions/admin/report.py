@@ -162,6 +162,7 @@ def _version(number: int, file: CampaignFile | None) -> VersionReport:
         arms=msgspec.structs.asdict(experiment.arms) if experiment else {},
         variants=_weights(experiment) if experiment else {},
         has_goal=file.goal is not None,
+        goal=file.goal.event if file.goal else None,
         longest_wait_days=max(_waits(file), default=None),
     )
 
@@ -184,5 +185,5 @@ def _weights(experiment: Experiment) -> dict[str, int]:
 
 
 def _too_large() -> TooLarge:
-    problem = f"The report has more than {MAX_ANSWER:,} bytes: ask for fewer days (from, to)."
+    problem = f"The report has more than {MAX_ANSWER:,} bytes: ask for fewer days ('from', 'to')."
     return TooLarge(problem, "from")

@@ -51,12 +51,18 @@ def read_question(query: Mapping[str, str], now: int) -> Question:
             raise InvalidRequest(
                 f"There is no parameter {name!r}{nearest(name, _PARAMETERS)}", name
             )
-    last = _day(query, "to", now // DAY)
+    today = now // DAY
+    last = _day(query, "to", today)
+    if last > today:
+        problem = f"'to' {write_day(last)} lies after today, which is {write_day(today)} (UTC)."
+        raise InvalidRequest(problem, "to")
     first = _day(query, "from", max(0, last - USUAL_DAYS + 1))
     if first > last:
-        raise InvalidRequest("from must not lie after to.", "from")
+        problem = f"'from' {write_day(first)} lies after 'to' {write_day(last)}."
+        raise InvalidRequest(problem, "from")
     if last - first >= MOST_DAYS:
-        raise InvalidRequest(f"A report is of at most {MOST_DAYS} days.", "from")
+        asked = last - first + 1
+        raise InvalidRequest(f"A report is of at most {MOST_DAYS} days, not {asked:,}.", "from")
     return Question(first, last, _platform(query))
 
 
@@ -160,7 +166,8 @@ class VersionReport(_Answer, frozen=True, kw_only=True):
     """How a version that occurs dealt its users, so that the sample ratio can be checked.
 
     arms, variants: weights, of which only the proportion counts; empty where the version dealt
-    nobody, null where its file cannot be read. hasGoal: whether it counted a goal event.
+    nobody, null where its file cannot be read. hasGoal: whether it counted a goal event. goal: its
+    name; null where there is none.
     longestWaitDays: the longest time from an answer to the retry after it; null where it has none.
     """
 
@@ -168,6 +175,7 @@ class VersionReport(_Answer, frozen=True, kw_only=True):
     arms: dict[str, int] | None
     variants: dict[str, int] | None
     has_goal: bool | None
+    goal: str | None = None
     longest_wait_days: float | None = None
 
 

@@ -14,18 +14,31 @@ from functions.core.figures import Cell
 from functions.core.model import DAY
 from functions.store.campaigns import Version, Versions, packaged_set
 from functions.wire.report import Question, ReportAnswer
-
-Json = dict[str, Any]
+from tests.integration.conftest import START, Json
 
 ID = "push-softask"
-NOW = 1_795_255_200_000  # 2026-11-21T10:00:00Z
-TODAY = NOW // DAY
+TODAY = START // DAY  # 2026-11-21
 PACKAGE = read_package(Path(__file__).parents[2] / "campaigns")
 
 THREE_ARMS: Json = {
     "salt": "one",
     "arms": {"soft_ask": 80, "holdout": 10, "direct_prompt": 10},
 }
+
+
+def cell_and_figures(**said: Any) -> tuple[Cell, dict[str, int]]:
+    """Some of what is said are the keys of `Cell`, all others are figures."""
+    keys: Json = {
+        "campaign": ID,
+        "day": TODAY,
+        "version": 0,
+        "arm": "soft_ask",
+        "variant": "",
+        "attempt": 1,
+        "platform": "ios",
+    }
+    keys |= {name: said.pop(name) for name in [*said] if name in keys}
+    return Cell(**keys), said
 
 
 class Counted:
@@ -45,17 +58,7 @@ class Counted:
 
     def add(self, **said: Any) -> None:
         """Any figures of any cell."""
-        keys: Json = {
-            "campaign": ID,
-            "day": TODAY,
-            "version": 0,
-            "arm": "soft_ask",
-            "variant": "",
-            "attempt": 1,
-            "platform": "ios",
-        }
-        keys |= {name: said.pop(name) for name in [*said] if name in keys}
-        self._cells.append((Cell(**keys), said))
+        self._cells.append(cell_and_figures(**said))
 
     def told(self, first_day: int = TODAY - 29, last_day: int = TODAY) -> Json:
         """The answer, as a client reads it."""
@@ -63,7 +66,7 @@ class Counted:
         live = packaged_set(msgspec.structs.replace(PACKAGE, campaigns=(newest.file,)), ())
         state = State(live, Versions(self._versions))
         question = Question(first_day, last_day, None)
-        raw = summing.report(ID, question, state, self._read, NOW)
+        raw = summing.report(ID, question, state, self._read, START)
         answer: Json = msgspec.json.decode(bytes(raw))
         return answer
 

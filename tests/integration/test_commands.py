@@ -240,6 +240,14 @@ def test_json_of_a_user_is_the_server_s_own_answer(server: Server) -> None:
     assert json.loads(softask("campaigns", "list", "--json")[1])["revision"] == 7
 
 
+def test_a_profile_beside_a_server_on_this_machine_is_said_to_be_unused(server: Server) -> None:
+    server.says("GET /v1/admin/campaigns", revision=7, paused=False, campaigns=[])
+    code, _, err = softask("campaigns", "list", "--profile", "work")
+
+    assert code == 0
+    assert err == "--profile is not used: a server on this machine takes no signature.\n"
+
+
 def test_what_is_not_there_exits_with_1(server: Server) -> None:
     server.answers[f"GET {ONE}"] = NOT_FOUND
 

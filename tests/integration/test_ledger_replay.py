@@ -7,7 +7,12 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ReadTimeoutError,
+)
 from moto.s3.models import s3_backends
 from typer.testing import CliRunner, Result
 
@@ -336,6 +341,20 @@ def test_what_aws_refuses_is_one_line() -> None:
     assert result.exit_code == 1
     assert result.output.startswith("AWS: An error occurred (NoSuchBucket)")
     assert said("--yes", "--profile", "nobody", exit_code=1).startswith("AWS: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "option"), [(NoRegionError(), "--region"), (NoCredentialsError(), "--profile")]
+)
+def test_what_aws_needs_to_know_is_asked_for_by_its_option(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, option: str
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(boto3.Session, "client", refuse)
+
+    assert option in said("--yes", exit_code=2)
 
 
 def test_a_refusal_to_read_is_no_object_that_is_gone(

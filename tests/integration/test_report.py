@@ -15,28 +15,17 @@ from functions.store.counters import CounterItem
 from functions.wire.errors import TooLarge
 from functions.wire.report import Question, ReportAnswer
 from tests.integration.conftest import DAY, START, Admin, Database, Json
+from tests.integration.report_answers import ID, TODAY, cell_and_figures
 
 ROUTE = "/campaigns/{id}/report"
-ID = "push-softask"
-TODAY = START // DAY  # 2026-11-21
 YESTERDAY = TODAY - 1
 
 
 def put(shard: int = 0, /, **said: Any) -> None:
-    """Adds to one stored cell: some are the keys of `Cell`, all others are figures."""
-    keys: Json = {
-        "campaign": ID,
-        "day": TODAY,
-        "version": 0,
-        "arm": "soft_ask",
-        "variant": "",
-        "attempt": 1,
-        "platform": "ios",
-    }
-    keys |= {name: said.pop(name) for name in [*said] if name in keys}
-    cell = Cell(**keys)
+    """Adds to one stored cell (see `cell_and_figures`)."""
+    cell, figures = cell_and_figures(**said)
     item = CounterItem(counters._hash_key(cell.campaign, shard), counters._range_key(cell))
-    item.update(actions=[Path(name).add(amount) for name, amount in said.items()])
+    item.update(actions=[Path(name).add(amount) for name, amount in figures.items()])
 
 
 def asked(admin: Admin, campaign: str = ID, **query: str) -> Json:
@@ -85,6 +74,8 @@ def test_both_days_are_included_and_no_others(admin: Admin) -> None:
         ({"to": "yesterday"}, "to"),
         ({"to": "2026-11-20T00:00:00Z"}, "to"),
         ({"from": "2026-11-21", "to": "2026-11-20"}, "from"),
+        ({"from": "2026-11-30"}, "from"),
+        ({"to": "2026-11-22"}, "to"),
         ({"from": "2025-10-17", "to": "2026-11-21"}, "from"),
         ({"platform": "symbian"}, "platform"),
     ],
@@ -94,6 +85,21 @@ def test_what_cannot_be_asked_for_is_refused(admin: Admin, query: Json, field: s
 
     assert (refused["status"], refused["code"]) == (400, "invalid_request")
     assert refused["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            {"from": "2026-11-21", "to": "2026-11-20"},
+            "'from' 2026-11-21 lies after 'to' 2026-11-20.",
+        ),
+        ({"to": "2026-12-01"}, "'to' 2026-12-01 lies after today, which is 2026-11-21 (UTC)."),
+        ({"from": "2023-01-01"}, "A report is of at most 400 days, not 1,421."),
+    ],
+)
+def test_days_that_cannot_be_asked_for_are_named(admin: Admin, query: Json, message: str) -> None:
+    assert admin.refused("GET", ROUTE, id=ID, query=query)["message"] == message
 
 
 def test_an_unknown_parameter_is_refused_with_the_word_that_was_meant(admin: Admin) -> None:
@@ -293,6 +299,7 @@ def test_each_version_says_how_it_dealt_its_users(admin: Admin, package: Package
         "arms": {},
         "variants": {},
         "hasGoal": False,
+        "goal": None,
         "longestWaitDays": 14,
     }
     assert (second["version"], second["variants"]) == (1, {})
@@ -302,6 +309,7 @@ def test_each_version_says_how_it_dealt_its_users(admin: Admin, package: Package
         "arms": None,
         "variants": None,
         "hasGoal": None,
+        "goal": None,
         "longestWaitDays": None,
     }
 

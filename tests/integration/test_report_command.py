@@ -17,7 +17,8 @@ from cli.main import app
 from cli.remote import Remote
 from cli.report.figures import Wishes, analyse
 from cli.report.page import page
-from tests.integration.report_answers import TODAY, Counted, Json, example
+from tests.integration.conftest import Json
+from tests.integration.report_answers import THREE_ARMS, TODAY, Counted, example
 
 PAGE = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="utf-8")
 
@@ -88,9 +89,10 @@ def test_variants_are_told_apart_and_not_judged_twice(server: Server) -> None:
 
     _, out, _ = softask()
 
-    assert re.findall(r"^By any OS grant within 7 days: (\S+): ", out, re.MULTILINE) == ["soft_ask"]
+    said = re.findall(r"^- By any OS grant within 7 days: (\S+): ", out, re.MULTILINE)
+    assert said == ["soft_ask"]
     assert re.search(r"^  warm +1,000 ", out, re.MULTILINE)
-    assert re.search(r"^soft_ask/warm +\+25\.0 ", out, re.MULTILINE)
+    assert re.search(r"^  warm +\+25\.0 ", out, re.MULTILINE)
     assert "--control soft_ask/plain compares the variants" in " ".join(out.split())
 
 
@@ -110,7 +112,10 @@ def test_weights_that_changed_and_users_left_out_are_said(server: Server) -> Non
     out = footnotes(server, counted)
 
     assert "The weights changed in these days." in out
-    assert "1,000 users of version 0 are not in the comparison of soft_ask with holdout" in out
+    assert (
+        "1,000 users of version 0 are not in the comparison of soft_ask with holdout: one of the "
+        "two got fewer than two users there."
+    ) in out
 
 
 def test_many_comparisons_are_said_to_miss_by_chance(server: Server) -> None:
@@ -143,16 +148,119 @@ def test_offers_of_the_last_minutes_are_said_to_count_as_lapsed(server: Server) 
 
 
 def test_a_ratio_that_is_off_stands_above_all_verdicts(server: Server) -> None:
-    arms = {"soft_ask": 1, "holdout": 1}
+    arms = {"soft_ask": 1, "direct_prompt": 1, "holdout": 1}
     counted = Counted({"experiment": {"salt": "one", "arms": arms}})
     counted.users("soft_ask", 5000, converted_0=1000)
+    counted.users("direct_prompt", 5000, converted_0=1000)
     counted.users("holdout", 4000, converted_0=400)
 
     out = footnotes(server, counted)
 
     assert out.index("The sample ratio is off") < out.index("Do not compare")
     assert out.count("The sample ratio is off") == 1
+    assert out.count("Find out why first.") == 1
+    assert "--control" not in out
     assert "Against holdout" not in out
+
+
+def test_arms_of_which_too_little_can_be_said_share_a_sentence(server: Server) -> None:
+    counted = Counted({"experiment": THREE_ARMS})
+    for arm in THREE_ARMS["arms"]:
+        counted.users(arm, 3)
+
+    out = footnotes(server, counted)
+
+    assert out.count("Too little has happened yet") == 1
+    assert (
+        "- By any OS grant within 7 days: Too little has happened yet to compare soft_ask or "
+        "direct_prompt with holdout. Too few yet to plan."
+    ) in out
+
+
+def test_users_still_needed_are_told_of_each_arm(server: Server) -> None:
+    """The control can be planned with; of one arm there is too little, and nothing of the goal."""
+    counted = Counted({"experiment": THREE_ARMS, "goal": {"event": "SessionStarted"}})
+    counted.users("soft_ask", 8, converted_0=1)
+    counted.users("direct_prompt", 8)
+    counted.users("holdout", 40, converted_0=20)
+
+    assert re.search(
+        "By any OS grant within 7 days and by goal events: Too little has happened yet to compare "
+        r"soft_ask or direct_prompt with holdout. Users still needed: [\d,]+ for soft_ask, [\d,]+ "
+        "for direct_prompt.",
+        footnotes(server, counted, "--detect", "50"),
+    )
+
+
+def test_a_lift_is_told_where_its_interval_agrees_with_the_claim(server: Server) -> None:
+    counted = Counted({"experiment": {"salt": "one", "arms": {"soft_ask": 95, "holdout": 5}}})
+    counted.users("soft_ask", 9500, converted_0=1050)
+    counted.users("holdout", 500, converted_0=30)
+
+    out = footnotes(server, counted)
+
+    assert "% more" not in out
+    assert "soft_ask - - -" in out
+    assert "No lift is told of soft_ask: its interval" in out
+
+
+@pytest.mark.parametrize("columns", ["20", "60"])
+def test_a_narrow_terminal_cuts_no_number_and_drops_no_name(
+    monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    _, wide, _ = softask()
+    monkeypatch.setenv("COLUMNS", columns)
+
+    _, narrow, _ = softask()
+
+    rows = re.findall(r"^(?:soft_ask|direct_prompt|holdout|no campaign) .*$", wide, re.MULTILINE)
+    assert len(rows) == 25
+    assert set(rows) <= set(narrow.splitlines())
+
+
+def test_long_names_make_room_for_the_numbers(server: Server) -> None:
+    name = "friendly-and-rather-long-words"
+    counted = Counted()
+    for variant in (name, "plain"):
+        counted.users("soft_ask", 1000, variant=variant)
+    server.answer = counted.told()
+
+    _, out, _ = softask()
+
+    assert re.search(r"^  friendly-and-\S+… +1,000 ", out, re.MULTILINE)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_variants_keep_what_tells_them_apart(server: Server) -> None:
+    counted = Counted()
+    for variant in ("a/b", "c/b"):
+        counted.users("soft_ask", 1000, variant=variant)
+    server.answer = counted.told()
+
+    _, out, _ = softask()
+
+    assert re.search(r"^  a/b +1,000 ", out, re.MULTILINE)
+    assert re.search(r"^  c/b +1,000 ", out, re.MULTILINE)
+
+
+def test_small_differences_are_as_precise_in_the_table_as_in_the_sentence(server: Server) -> None:
+    counted = Counted({"experiment": {"salt": "one", "arms": {"soft_ask": 1, "holdout": 1}}})
+    counted.users("soft_ask", 5_000_000, converted_0=8000)
+    counted.users("holdout", 5_000_000, converted_0=6000)
+
+    out = footnotes(server, counted)
+
+    assert "soft_ask: 0.040 more of 100 users got the permission" in out
+    assert "soft_ask +0.040 " in out
+
+
+def test_of_a_day_s_window_the_last_day_is_told(server: Server) -> None:
+    counted = Counted()
+    counted.users("soft_ask", 10)
+
+    out = footnotes(server, counted, "--window", "1d")
+
+    assert "10 users were exposed within the last day: grants" in out
 
 
 def test_a_holdout_has_no_prompts_of_its_own() -> None:
@@ -190,6 +298,7 @@ def test_an_empty_report_says_what_to_do(server: Server) -> None:
 
     assert code == 0
     assert "Nothing happened between 2026-10-23 and 2026-11-21." in " ".join(out.split())
+    assert "OS prompts" not in out
 
 
 def test_its_help_takes_a_target_and_has_an_example_in_one_line() -> None:
@@ -270,6 +379,38 @@ def test_the_report_begins_with_the_newest_weights(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("store")
+def test_weights_that_left_days_out_say_how_to_see_them() -> None:
+    said = (
+        "The weights changed on 2026-10-02, and this begins there; --from 2026-08-23 shows all "
+        "days."
+    )
+    _, out, _ = softask()
+    assert said in " ".join(out.split())
+    for other in ("2026-08-23", "2026-11-01"):
+        _, out, _ = softask("--from", other)
+        assert "and this begins there" not in " ".join(out.split())
+
+
+def test_a_version_that_was_published_again_begins_where_its_weights_did(store: Store) -> None:
+    store._counted.users("soft_ask", 1000, version=0, day=TODAY)
+
+    _, out, _ = softask()
+
+    assert out.startswith("push-softask, 2026-08-23 to 2026-11-21")
+
+
+def test_an_experiment_older_than_a_report_says_that_its_start_moves(store: Store) -> None:
+    store._counted.users("soft_ask", 1000, version=2, day=TODAY - 399)
+
+    _, out, _ = softask()
+
+    assert out.startswith("push-softask, 2025-10-18 to 2026-11-21")
+    assert "The newest weights are 400 days old or older" in " ".join(out.split())
+    _, out, _ = softask("--from", "2026-08-01")
+    assert "400 days old" not in out
+
+
+@pytest.mark.usefixtures("store")
 def test_a_start_that_is_named_stays_and_says_what_it_costs() -> None:
     _, out, _ = softask("--from", "2026-11-01")
 
@@ -327,6 +468,15 @@ def test_the_control_may_be_named() -> None:
         ),
         (["--detect", "0"], "--detect is a number of points from 0.01 to 50, not 0"),
         (["--detect", "nan"], "--detect is a number of points from 0.01 to 50, not nan"),
+        (["--detect", "2%"], "--detect is a number of points from 0.01 to 50, not 2%"),
+        (
+            ["--platform", "IOS"],
+            "--platform is one of ios, android, web, other, unknown, not IOS",
+        ),
+        (
+            ["--csv", "-", "--json"],
+            "--csv - and --json print two things at once: name a file for one of them.",
+        ),
         (["--csv", "/no/such/folder/x.csv"], "/no/such/folder/x.csv: No such file or directory"),
         (["--html", "/no/such/folder/x.html"], "/no/such/folder/x.html: No such file or directory"),
     ],
@@ -339,7 +489,44 @@ def test_the_server_s_refusal_is_told(server: Server) -> None:
     server.status = 413
     server.answer = {"code": "too_large", "message": "Ask for fewer days.", "field": "from"}
 
-    assert softask() == (1, "", "from: Ask for fewer days.\n")
+    assert softask() == (1, "", "--from: Ask for fewer days.\n")
+
+
+@pytest.mark.parametrize(
+    ("field", "message", "said"),
+    [
+        (
+            "from",
+            "'from' 2026-11-30 lies after 'to' 2026-11-22.",
+            "--from 2026-11-30 lies after --to 2026-11-22.",
+        ),
+        (
+            "to",
+            "'to' 2026-12-01 lies after today, which is 2026-11-22 (UTC).",
+            "--to 2026-12-01 lies after today, which is 2026-11-22 (UTC).",
+        ),
+        (
+            "from",
+            "A report is of at most 400 days, not 500.",
+            "--from: A report is of at most 400 days, not 500.",
+        ),
+        (None, "No such campaign.", "No such campaign."),
+    ],
+)
+def test_what_the_server_refuses_is_told_in_the_command_s_words(
+    server: Server, field: str | None, message: str, said: str
+) -> None:
+    server.status = 400
+    server.answer = {"code": "invalid_request", "message": message, "field": field}
+
+    assert softask() == (1, "", f"{said}\n")
+
+
+def test_a_campaign_without_an_id_is_refused() -> None:
+    result = CliRunner().invoke(app, ["report", ""])
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("CAMPAIGN is the id of one (softask campaigns list")
 
 
 # --- what it writes ---
@@ -398,3 +585,27 @@ def test_csv_has_a_line_for_every_row_and_every_figure(server: Server, tmp_path:
         "first_show_1_to_5_min": "4",
         "converted_day_3": "3",
     }
+
+
+def test_csv_is_printed_alone(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    softask("--csv", path)
+
+    code, out, err = softask("--csv", "-")
+
+    assert (code, err) == (0, "")
+    assert out.splitlines() == path.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)"])
+def test_no_name_is_a_formula_in_a_spreadsheet(server: Server, tmp_path: Path, name: str) -> None:
+    counted = Counted()
+    counted.users("soft_ask", 5, variant=name)
+    server.answer = {**counted.told(), "campaign": name}
+    path = tmp_path / "rows.csv"
+
+    softask("--csv", path)
+
+    with path.open(encoding="utf-8", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert (row["campaign"], row["variant"]) == (f"'{name}", f"'{name}")

@@ -2,20 +2,23 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from cli.report import statistics
 from cli.report.figures import (
     ArmFigures,
+    Beginning,
     Compared,
     Statistics,
     UnknownControl,
     Wishes,
     analyse,
-    first_day,
+    beginning,
 )
 from cli.report.statistics import Mean, Proportion
-from tests.integration.report_answers import THREE_ARMS, TODAY, Counted, Json, example
+from tests.integration.conftest import Json
+from tests.integration.report_answers import THREE_ARMS, TODAY, Counted, example
 
 TWO_ARMS: Json = {"experiment": {"salt": "one", "arms": {"soft_ask": 50, "holdout": 50}}}
 VARIANTS: Json = {
@@ -87,6 +90,16 @@ def test_the_retry_is_what_was_approved_of_all_later_attempts() -> None:
 
     assert (arm(of, "soft_ask").retry.part, arm(of, "soft_ask").retry.whole) == (6, 40)
     assert arm(of, "direct_prompt").retry.whole == 0
+
+
+def test_more_approved_than_shown_is_no_share() -> None:
+    """The report's first day cut the shows from their approvals."""
+    counted = Counted()
+    counted.add(attempt=2, shown=3, approved=5)
+
+    retry = arm(told(counted), "soft_ask").retry
+
+    assert (retry.part, retry.whole, retry.rate, retry.interval) == (5, 3, None, None)
 
 
 def test_the_time_to_the_first_show_is_told_in_buckets_and_by_the_middle_one() -> None:
@@ -218,6 +231,17 @@ def test_an_arm_that_nobody_was_dealt_into_is_no_control() -> None:
     assert told(counted).control == "direct_prompt"
 
 
+def test_a_variant_goes_by_its_whole_name() -> None:
+    dealt = {"salt": "one", "arms": {"soft_ask": 1}, "variants": {"a/b": 1, "c/b": 1}}
+    counted = Counted({"experiment": dealt})
+    counted.users("soft_ask", 100, variant="a/b")
+    counted.users("soft_ask", 100, variant="c/b")
+
+    assert told(counted, control="c/b").control == "soft_ask/c/b"
+    with pytest.raises(UnknownControl):
+        told(counted, control="b")
+
+
 @pytest.mark.parametrize("wished", ["soft_ask/warm", "warm"])
 def test_a_control_may_be_named(wished: str) -> None:
     counted = Counted(VARIANTS)
@@ -231,6 +255,11 @@ def test_a_control_may_be_named(wished: str) -> None:
         ("soft_ask/plain", "net_opt_in"),
         ("holdout", "any_grant"),
     ]
+
+
+def test_a_control_before_anybody_was_exposed_is_told_that() -> None:
+    with pytest.raises(UnknownControl, match="nope: nobody was exposed yet"):
+        told(Counted(), control="nope")
 
 
 def test_an_unknown_control_is_told_with_those_that_there_are() -> None:
@@ -270,6 +299,11 @@ def test_against_a_direct_prompt_any_grant_decides_too() -> None:
     assert each.difference
     assert each.difference.difference == pytest.approx(0.1)
     assert each.difference.lift == pytest.approx(0.5)
+
+
+def test_the_goal_s_event_is_named() -> None:
+    assert told(example()).goals == ("SessionStarted",)
+    assert told(_without_goal()).goals == ()
 
 
 def test_goals_are_compared_where_some_version_counts_any() -> None:
@@ -356,7 +390,9 @@ def test_a_popup_is_judged_by_its_goal_alone() -> None:
     assert (each.metric, of.metric, of.unripe) == ("goals", "goals", 0)
     assert (each.difference, each.sentence, each.users_needed) == (None, None, None)
     assert each.goal_sentence
-    assert each.goal_sentence.startswith("soft_ask: 50 more goal events per 100 users than holdout")
+    assert each.goal_sentence.startswith(
+        "soft_ask: 50.0 more goal events per 100 users than holdout"
+    )
     assert arm(of, "soft_ask").cumulative[-1].rate == 0.7
 
 
@@ -486,8 +522,31 @@ def test_the_newest_experiment_begins_with_its_weights_first_user() -> None:
     for version, days_ago in ((0, 20), (1, 12), (2, 8), (3, 2)):
         counted.users("soft_ask", 10, version=version, day=TODAY - days_ago)
 
-    assert first_day(counted.answer()) == "2026-11-09"
-    assert first_day(Counted(NO_EXPERIMENT).answer()) is None
+    assert beginning(counted.answer()) == Beginning("2026-11-09", "2026-11-01", is_beyond=False)
+    assert beginning(Counted(NO_EXPERIMENT).answer()) is None
+    assert beginning(Counted(dealt(1, 1)).answer()) is None
+
+
+def test_a_version_that_was_published_again_deals_the_newest_weights() -> None:
+    counted = Counted(dealt(9, 1), dealt(1, 1))
+    for version, days_ago in ((0, 20), (1, 12), (0, 3)):
+        counted.users("soft_ask", 10, version=version, day=TODAY - days_ago)
+
+    assert beginning(counted.answer()) == Beginning("2026-11-01", "2026-11-01", is_beyond=False)
+    counted.users("soft_ask", 10, version=1, day=TODAY - 3)
+    assert beginning(counted.answer()) == Beginning("2026-11-09", "2026-11-01", is_beyond=False)
+
+
+def test_an_experiment_from_the_report_s_first_day_may_be_older() -> None:
+    counted = Counted(dealt(1, 1))
+    counted.users("soft_ask", 10, day=TODAY - 29)
+
+    begun = beginning(counted.answer())
+
+    assert begun == Beginning("2026-10-23", "2026-10-23", is_beyond=True)
+    assert told(counted, beginning=begun).is_sliding
+    later = Beginning("2026-10-25", "2026-10-23", is_beyond=True)
+    assert not told(counted, beginning=later).is_sliding
 
 
 # --- the sample ratio ---
@@ -509,6 +568,33 @@ def test_the_sample_ratio_is_taken_over_changing_weights() -> None:
     assert ratio.observed == {"soft_ask": 10_000, "holdout": 2000}
     assert not ratio.is_mismatch
     assert ratio.p_value == pytest.approx(1)
+
+
+def test_surpluses_of_two_weights_do_not_hide_each_other() -> None:
+    """In all, each arm has just the users that are due."""
+    counted = Counted(dealt(9, 1), dealt(1, 9))
+    counted.users("soft_ask", 1000)
+    counted.users("soft_ask", 0, version=1)
+    counted.users("holdout", 1000, version=1)
+
+    ratio = told(counted).sample_ratio
+
+    assert ratio
+    assert ratio.expected == {"soft_ask": pytest.approx(1000), "holdout": pytest.approx(1000)}
+    assert ratio.is_mismatch
+
+
+def test_versions_dealt_alike_are_one_group_of_the_sample_ratio() -> None:
+    counted = Counted(dealt(1, 1), dealt(2, 2))
+    counted.users("soft_ask", 600)
+    counted.users("holdout", 400)
+    counted.users("soft_ask", 400, version=1)
+    counted.users("holdout", 600, version=1)
+
+    ratio = told(counted).sample_ratio
+
+    assert ratio
+    assert ratio.p_value == 1
 
 
 def test_missing_users_are_a_mismatch_and_stop_every_verdict() -> None:
@@ -564,7 +650,7 @@ def test_no_exposures_say_to_begin_earlier() -> None:
     counted = Counted()
     counted.add(shown=1)
 
-    assert "begin earlier (--from)" in notes(counted)
+    assert "begin earlier (`--from DAY`)" in notes(counted)
 
 
 def test_one_arm_says_how_to_get_another() -> None:
@@ -572,6 +658,25 @@ def test_one_arm_says_how_to_get_another() -> None:
     counted.users("soft_ask", 10)
 
     assert "add an experiment" in notes(counted)
+
+
+def test_the_platform_on_which_nothing_happened_is_named() -> None:
+    answer = msgspec.structs.replace(Counted().answer(), platform="android")
+
+    [note] = analyse(answer, Wishes()).notes
+
+    assert note.startswith(
+        "Nothing happened between 2026-10-23 and 2026-11-21 on platform android. "
+    )
+
+
+def test_a_control_that_everybody_is_in_says_that_nothing_was_compared() -> None:
+    counted = Counted()
+    counted.users("soft_ask", 10)
+
+    of = told(counted, control="soft_ask")
+
+    assert "Nobody is in another arm than soft_ask, so nothing was compared" in of.notes[0]
 
 
 def test_an_arm_that_nobody_came_to_is_named() -> None:

@@ -13,7 +13,8 @@ import pytest
 from cli.report.figures import Wishes, analyse
 from cli.report.page import page
 from functions.wire.report import ReportAnswer
-from tests.integration.report_answers import TODAY, Counted, Json, example
+from tests.integration.conftest import Json
+from tests.integration.report_answers import TODAY, Counted, example
 
 VOID = {"meta"}
 
@@ -202,10 +203,111 @@ def test_the_verdict_warns_where_the_sample_ratio_is_off() -> None:
 
     text, _ = told(counted.answer())
 
-    assert '<p class="bad">The sample ratio is off' in text
+    assert '<p class="box bad">The sample ratio is off' in text
     assert text.count("The sample ratio is off") == 1
     assert "Differences from the control" not in text
     assert "Nothing can be compared so far." in text
+
+
+@pytest.mark.parametrize(
+    ("asked", "control", "kind"),
+    [
+        (300, None, "good"),
+        (100, None, "bad"),
+        (205, None, "plain"),
+        (300, "soft_ask", "good"),
+        (100, "soft_ask", "bad"),
+    ],
+)
+def test_a_claim_is_good_or_bad_for_the_soft_ask_and_none_is_neither(
+    asked: int, control: str | None, kind: str
+) -> None:
+    counted = Counted({"experiment": {"salt": "one", "arms": {"soft_ask": 1, "holdout": 1}}})
+    counted.users("soft_ask", 1000, converted_0=asked)
+    counted.users("holdout", 1000, converted_0=200)
+
+    text, _ = told(counted.answer(), control=control)
+
+    assert re.findall(r'<p class="box (\w+)">By', text) == [kind]
+
+
+def test_what_says_neither_of_the_soft_ask_is_plain() -> None:
+    dealt = {"salt": "one", "arms": {"soft_ask": 0, "direct_prompt": 1, "holdout": 1}}
+    counted = Counted({"experiment": dealt})
+    counted.users("direct_prompt", 1000, converted_0=400)
+    counted.users("holdout", 1000, converted_0=200)
+
+    text, _ = told(counted.answer())
+
+    assert re.findall(r'<p class="box (\w+)">By', text) == ["plain"]
+
+
+def test_commands_are_whole_and_marked_as_such() -> None:
+    text, _ = told(example().answer())
+
+    commands = re.findall("<code>(.*?)</code>", text)
+    assert "softask report push-softask --window 30d" in commands
+    assert "softask report push-softask --control direct_prompt" in commands
+    assert "`" not in text
+    assert not re.search(r"--\w", re.sub("<(style|code)>.*?</\\1>", "", text, flags=re.DOTALL))
+
+
+def test_one_day_alone_is_told_and_not_drawn() -> None:
+    text, _ = told(one_arm().answer())
+
+    assert "All were exposed on one day, 2026-11-21: no course yet." in text
+    assert "<polyline" not in text
+
+
+def test_long_names_end_early_in_charts_and_are_whole_on_hover() -> None:
+    long = "friendly-and-rather-long"
+    variants = {long: 1, "plain": 1}
+    dealt = {"salt": "one", "arms": {"soft_ask": 1, "holdout": 1}, "variants": variants}
+    counted = Counted({"experiment": dealt})
+    for day in (TODAY - 1, TODAY):
+        for variant in variants:
+            counted.users("soft_ask", 500, variant=variant, day=day, converted_0=100)
+        counted.users("holdout", 1000, day=day, converted_0=100)
+
+    text, _ = told(counted.answer())
+
+    drawn = re.findall("<text[^>]*>([^<]+)", text)
+    assert "friendly-and…" in drawn
+    assert not [name for name in drawn if long in name or "soft_ask/" in name]
+    assert f"<title>{long}</title>" in text
+    assert f'<span class="name part" title="soft_ask/{long}">{long}</span>' in text
+
+
+def test_spans_behind_the_last_first_show_are_left_out() -> None:
+    counted = Counted()
+    counted.users("soft_ask", 10, shown_users=9, first_show_1=4, first_show_3=5)
+
+    text, _ = told(counted.answer())
+
+    assert "30 min to 1 h</span>" in text
+    assert "1 to 6 h</span>" not in text
+
+
+def test_the_goal_is_named() -> None:
+    text, _ = told(example().answer())
+
+    assert "<h3>Goal: SessionStarted</h3>" in text
+
+
+def test_a_lift_that_says_otherwise_than_the_difference_is_left_out() -> None:
+    text, printed = told(an_unsure_lift().answer())
+
+    assert printed["statistics"]["comparisons"][0]["difference"]["lift"] > 0
+    assert "comparisons.0.difference.lift" not in text
+    assert "No lift is told of soft_ask" in text
+
+
+def an_unsure_lift() -> Counted:
+    """A sure difference, to a small control of which little is known."""
+    counted = Counted({"experiment": {"salt": "one", "arms": {"soft_ask": 95, "holdout": 5}}})
+    counted.users("soft_ask", 9500, converted_0=1050)
+    counted.users("holdout", 500, converted_0=30)
+    return counted
 
 
 def test_where_the_control_has_none_there_is_no_lift() -> None:

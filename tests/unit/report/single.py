@@ -1,7 +1,9 @@
 """Two arms that were dealt in the same proportions throughout: one stratum."""
 
+from collections.abc import Mapping
+
 from cli.report import statistics
-from cli.report.statistics import Comparison, Mean, Proportion
+from cli.report.statistics import Comparison, Mean, Proportion, SampleRatio
 
 
 def compare_proportions(
@@ -12,3 +14,7 @@ def compare_proportions(
 
 def compare_means(control: Mean, treatment: Mean, alpha: float = 0.05) -> Comparison | None:
     return statistics.compare_means([(control, treatment)], alpha)
+
+
+def sample_ratio(observed: Mapping[str, int], shares: Mapping[str, float]) -> SampleRatio | None:
+    return statistics.sample_ratio([(observed, shares)])

@@ -17,10 +17,9 @@ from cli.report.statistics import (
     Mean,
     Proportion,
     rate_interval,
-    sample_ratio,
     users_needed_always,
 )
-from tests.unit.report.single import compare_means, compare_proportions
+from tests.unit.report.single import compare_means, compare_proportions, sample_ratio
 
 REPETITIONS = 1_000
 DAYS = 30

@@ -11,10 +11,9 @@ from cli.report.statistics import (
     Proportion,
     SampleRatio,
     goal_sentence,
-    sample_ratio,
     sentence,
 )
-from tests.unit.report.single import compare_means, compare_proportions
+from tests.unit.report.single import compare_means, compare_proportions, sample_ratio
 
 AS_PLANNED = sample_ratio({"holdout": 5_000, "soft_ask": 5_010}, {"holdout": 1, "soft_ask": 1})
 OFF = sample_ratio({"holdout": 4_600, "soft_ask": 5_400}, {"holdout": 1, "soft_ask": 1})
@@ -49,15 +48,15 @@ def between(
 
 def test_more_is_told_with_its_range_and_its_lift() -> None:
     assert say(rates(300, 420), missing_users=0) == (
-        "soft_ask: 4 more of 100 users than holdout (between 1.46 and 6.54; 40 % more, between 9.8 "
-        "and 70.2 %), on whatever day this is read."
+        "soft_ask: 4.0 more of 100 users than holdout (between 1.5 and 6.5; 40.0 % more, between "
+        "9.8 and 70.2 %), on whatever day this is read."
     )
 
 
 def test_fewer_is_told_as_plainly() -> None:
     assert say(rates(420, 300)) == (
-        "soft_ask: 4 fewer of 100 users than holdout (between 1.46 and 6.54; 28.6 % fewer, between "
-        "13.2 and 44 %), on whatever day this is read."
+        "soft_ask: 4.0 fewer of 100 users than holdout (between 1.5 and 6.5; 28.6 % fewer, between "
+        "13.2 and 44.0 %), on whatever day this is read."
     )
 
 
@@ -66,7 +65,7 @@ def test_numbers_per_user_are_told_as_rates_are() -> None:
 
     told = goal_sentence("holdout", "soft_ask", compared, AS_PLANNED)
     assert told.startswith(
-        "soft_ask: 1,067 more goal events per 100 users than holdout (between 1,012 and"
+        "soft_ask: 1,066.7 more goal events per 100 users than holdout (between 1,012.5 and"
     )
     assert goal_sentence("holdout", "soft_ask", None, AS_PLANNED) == (
         "Too little has happened yet to compare soft_ask and holdout."
@@ -77,7 +76,7 @@ def test_without_a_lift_the_difference_alone_is_told() -> None:
     compared = compare_proportions(Proportion(0, 300), Proportion(210, 3_000))
 
     assert say(compared) == (
-        "soft_ask: 7 more of 100 users than holdout (between 5.25 and 8.75), "
+        "soft_ask: 7.0 more of 100 users than holdout (between 5.3 and 8.7), "
         "on whatever day this is read."
     )
 
@@ -87,14 +86,14 @@ def test_a_lift_that_is_not_sure_is_not_told() -> None:
 
     assert "%" not in say(compared)
     assert say(compared).startswith(
-        "soft_ask: 3 more of 100 users than holdout (between 1 and 5), on"
+        "soft_ask: 3.0 more of 100 users than holdout (between 1.0 and 5.0), on"
     )
 
 
 def test_what_only_the_fixed_interval_allows_is_not_claimed() -> None:
     assert say(between(Interval(-0.01, 0.05)), missing_users=1_200) == (
         "No difference between soft_ask and holdout can be claimed: soft_ask may have anything "
-        "from 1 fewer to 5 more of 100 users. Users still needed: 1,200."
+        "from 1.0 fewer to 5.0 more of 100 users. Users still needed: 1,200."
     )
 
 
@@ -105,7 +104,7 @@ def test_an_interval_that_touches_nothing_at_all_claims_nothing(low: float, high
 
 def test_once_the_users_are_in_none_are_asked_for() -> None:
     assert say(rates(300, 310), missing_users=0).endswith(
-        "from 2.04 fewer to 2.7 more of 100 users. The users planned for are in."
+        "from 2.0 fewer to 2.7 more of 100 users. The users planned for are in."
     )
 
 
@@ -133,7 +132,7 @@ def test_a_sample_ratio_that_was_not_tested_hinders_nothing() -> None:
 def test_small_numbers_keep_the_digits_that_count() -> None:
     compared = between(Interval(0.0000102, 0.000456))
 
-    assert "0.0233 more of 100 users than holdout (between 0.00102 and 0.0456)" in say(compared)
+    assert "0.023 more of 100 users than holdout (between 0.0010 and 0.046)" in say(compared)
 
 
 @st.composite
@@ -164,5 +163,5 @@ def test_what_was_done_is_told_with_the_claim_and_not_with_the_doubt() -> None:
     did = "got the permission"
 
     told = sentence("holdout", "soft_ask", rates(300, 420), AS_PLANNED, None, did)
-    assert told.startswith("soft_ask: 4 more of 100 users got the permission than holdout (")
+    assert told.startswith("soft_ask: 4.0 more of 100 users got the permission than holdout (")
     assert did not in sentence("holdout", "soft_ask", rates(300, 310), AS_PLANNED, None, did)

@@ -21,11 +21,10 @@ from cli.report.statistics import (
     Proportion,
     SampleRatio,
     rate_interval,
-    sample_ratio,
     users_needed,
     users_needed_always,
 )
-from tests.unit.report.single import compare_means, compare_proportions
+from tests.unit.report.single import compare_means, compare_proportions, sample_ratio
 
 CLOSE = 1e-9
 
@@ -140,6 +139,47 @@ def test_a_sample_ratio_is_tested_as_by_scipy(
     assert ratio.p_value == approx(float(tested.pvalue))
     assert list(ratio.expected.values()) == pytest.approx(expected)
     assert ratio.is_mismatch == (tested.pvalue < 0.001)
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [((600, 400), (1, 1)), ((400, 600), (1, 1))],
+        [((500, 510), (1, 1)), ((95, 905), (1, 9)), ((330, 340, 335), (1, 1, 1))],
+    ],
+)
+def test_sample_ratios_of_several_weights_are_summed_as_scipy_s_distances(
+    groups: list[tuple[tuple[int, ...], tuple[int, ...]]],
+) -> None:
+    tested = [
+        stats.chisquare(came, [sum(came) * share / sum(shares) for share in shares])
+        for came, shares in groups
+    ]
+    degrees = sum(len(shares) - 1 for _, shares in groups)
+    p_value = float(stats.chi2.sf(sum(each.statistic for each in tested), degrees))
+
+    ratio = statistics.sample_ratio(
+        [
+            (dict(zip("abc", came, strict=False)), dict(zip("abc", shares, strict=False)))
+            for came, shares in groups
+        ]
+    )
+
+    assert ratio is not None
+    assert ratio.p_value == approx(p_value)
+    assert ratio.is_mismatch == (p_value < 0.001)
+
+
+def test_groups_too_small_to_be_tested_are_expected_and_in_no_sum() -> None:
+    small, large = ({"a": 9, "b": 1}, {"a": 1, "b": 1}), ({"a": 60, "b": 40}, {"a": 1, "b": 1})
+
+    ratio, alone = statistics.sample_ratio([small, large]), statistics.sample_ratio([large])
+
+    assert ratio is not None
+    assert alone is not None
+    assert ratio.p_value == alone.p_value
+    assert ratio.expected == {"a": 55, "b": 55}
+    assert statistics.sample_ratio([small]) is None
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.1, 0.5, 0.7])
