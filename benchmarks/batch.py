@@ -24,12 +24,15 @@ from aws_lambda_powertools import Logger  # noqa: E402 - the functions read thei
 from moto.core.botocore_stubber import BotocoreStubber  # noqa: E402
 
 from cli.dev import engines  # noqa: E402
+from cli.dev.device_keys import KeysInMemory  # noqa: E402
 from cli.dev.packages import read  # noqa: E402
 from functions.clock import wall_clock  # noqa: E402
 from functions.store import connection  # noqa: E402
 from functions.store.campaigns import CampaignItem, LiveCampaigns  # noqa: E402
 from functions.store.profiles import ProfileItem  # noqa: E402
 from functions.track.api import PublicApi  # noqa: E402
+from functions.track.authority import Authority  # noqa: E402
+from functions.track.installs import Installs  # noqa: E402
 from functions.track.service import Tracker  # noqa: E402
 
 USERS, MESSAGES = 500, 2_500
@@ -46,6 +49,8 @@ def fresh_api() -> Iterator[PublicApi]:
         yield PublicApi(
             tracker=Tracker(time.sleep, random.random, time.monotonic),
             live=LiveCampaigns(read(()), (environment.WRITE_KEY_HASH,)),
+            authority=Authority(environment.STAGE, "off"),
+            installs=Installs(environment.STAGE, KeysInMemory()),
             clock=wall_clock,
             logger=Logger(service="benchmark", level="ERROR"),
             salt="benchmark",

@@ -21,10 +21,21 @@ from cli.campaigns import (
     read_settings,
     settings_schema,
 )
-from cli.commands import campaigns, explain, ledger, report, users
+from cli.commands import (
+    campaigns,
+    doctor,
+    explain,
+    keys,
+    ledger,
+    report,
+    tables,
+    token,
+    users,
+)
 from cli.commands import settings as settings_commands
 from cli.dev import environment, loopback, packages
 from cli.moving_in import command as moving_in
+from functions.environment import Auth
 from functions.track.routes import ORIGIN
 
 app = typer.Typer(
@@ -53,6 +64,13 @@ CampaignFiles = Annotated[
     ),
 ]
 
+AuthMode = Annotated[
+    Auth,
+    typer.Option(
+        "--auth",
+        help="Tokens are not looked at (off), looked at (observe), or needed (enforce).",
+    ),
+]
 Origins = Annotated[
     list[str] | None,
     typer.Option(
@@ -98,6 +116,7 @@ def dev(
     dynamodb_endpoint: Endpoint = None,
     campaign: CampaignFiles = None,
     allow_origin: Origins = None,
+    auth: AuthMode = "off",
 ) -> None:
     """Serve the API on 127.0.0.1, with a clock that can be moved.
 
@@ -115,7 +134,7 @@ def dev(
         _fail(str(error), 2)
     except OSError as error:
         _fail(f"Port {port} cannot be used: {error.strerror}. Try --port 0 for a free one.", 1)
-    environment.prepare(os.environ, dynamodb_endpoint)
+    environment.prepare(os.environ, dynamodb_endpoint, auth)
     # Not earlier: the functions read their environment when they are imported.
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
@@ -210,11 +229,26 @@ def print_events() -> None:
     typer.echo(page(), nl=False)
 
 
+@app.command("costs")
+def print_costs() -> None:
+    """Print the page about capacity and cost, made from the code.
+
+    Example: softask costs > docs/costs.md
+    """
+    from cli.costs import page  # noqa: PLC0415
+
+    typer.echo(page(), nl=False)
+
+
 # What operators do with a running Softask.
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(settings_commands.app, name="settings")
 app.add_typer(users.app, name="user")
+app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(tables.app, name="tables")
+app.command("token")(token.token)
+app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)
 app.command("report")(report.report)
 app.command("test")(explain.rehearse)

@@ -2,10 +2,19 @@
 
 import os
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
 PREFIX = "SOFTASK_"
+
+Auth = Literal["off", "observe", "enforce"]
+"""What a stage makes of the tokens that prove who speaks.
+
+off: they are not looked at.
+observe: they count where they prove something, and nobody is refused; what would be, is told.
+enforce: whoever proves nothing is refused.
+"""
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,6 +23,9 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     salt: goes into every hashed key; no secret, but it must stay the same for a table's life.
     event_bus: where the ledger tells of what it recorded; empty: nowhere.
     write_key_hashes: SHA-256, in hexadecimal, of the write keys while no `LIVE` item names any.
+    auth: see `Auth`.
+    device_keys: what the names of the SSM parameters with the device keys' private halves begin
+    with; the key's id follows.
     """
 
     stage: str = "dev"
@@ -25,6 +37,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     counters_table: str = ""
     event_bus: str = ""
     write_key_hashes: tuple[str, ...] = ()
+    auth: Auth = "off"
+    device_keys: str = ""
 
 
 def read_environment(variables: Mapping[str, str] = os.environ) -> Environment:

@@ -27,6 +27,8 @@ class Metric(StrEnum):
     BUSY: calls that were answered 503 because of conflicts or for want of time.
     UNAVAILABLE: calls that were answered 503 because the database did not answer in time.
     CAMPAIGNS_NOT_REFRESHED: reads of the live campaigns that failed, or left a campaign out.
+    TOKEN_REFUSED: messages whose sender did not prove to be the user; let through while the stage
+    observes.
     FAILED_RECORDS: times that a stream record failed, or that a batch was not written or told to
     its end; what keeps failing counts often.
     LEDGER_CONFLICTS: how often facts were written again, because others met on their counters.
@@ -40,6 +42,7 @@ class Metric(StrEnum):
     BUSY = "Busy"
     UNAVAILABLE = "Unavailable"
     CAMPAIGNS_NOT_REFRESHED = "CampaignsNotRefreshed"
+    TOKEN_REFUSED = "TokenRefused"  # noqa: S105 - a name
     FAILED_RECORDS = "FailedRecords"
     LEDGER_CONFLICTS = "LedgerConflicts"
     LEDGER_LAG = "LedgerLag"

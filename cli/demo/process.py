@@ -9,6 +9,8 @@ from pathlib import Path
 from threading import Timer
 from typing import IO
 
+from functions.environment import Auth
+
 READY = "Softask is ready on "
 
 _ROOT = Path(__file__).parents[2]
@@ -20,9 +22,11 @@ class ServerFailed(Exception):
 
 
 @contextmanager
-def dev_server(campaigns: Sequence[Path] = (), endpoint: str | None = None) -> Iterator[str]:
+def dev_server(
+    campaigns: Sequence[Path] = (), endpoint: str | None = None, auth: Auth = "off"
+) -> Iterator[str]:
     """Its URL, on a free port. Raises `ServerFailed`."""
-    options = [f"--campaign={path.absolute()}" for path in campaigns]
+    options = [f"--auth={auth}", *(f"--campaign={path.absolute()}" for path in campaigns)]
     if endpoint is not None:
         options.append(f"--dynamodb-endpoint={endpoint}")
     with tempfile.TemporaryFile("w+") as said:

@@ -13,8 +13,9 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from cli.dev import engines, terminal
 from cli.dev.clock import DevClock, read_move
+from cli.dev.device_keys import KeysInMemory
 from cli.dev.engines import Engine
-from cli.dev.environment import WRITE_KEY_HASH
+from cli.dev.environment import STAGE, WRITE_KEY_HASH
 from cli.dev.feed import Context, Feed
 from cli.dev.gate import Gate
 from functions.admin.api import AdminApi
@@ -33,6 +34,8 @@ from functions.store.retry import Retry
 from functions.store.windows import WindowItem
 from functions.sweep.service import Sweeper, Swept
 from functions.track.api import PublicApi
+from functions.track.authority import Authority
+from functions.track.installs import Installs
 from functions.track.service import Tracker
 
 _TABLES = (ProfileItem, WindowItem, CampaignItem, FactItem, CounterItem)
@@ -60,6 +63,7 @@ class Backend:
             windows=WindowItem.Meta.table_name,
         )
         self._loggers = {name: Logger(service=name, level="INFO") for name in ("track", "admin")}
+        self._device_keys = KeysInMemory()
         self._until_closed = ExitStack()
 
     @property
@@ -140,6 +144,8 @@ class Backend:
         return PublicApi(
             tracker=Tracker(time.sleep, random.random, time.monotonic),
             live=LiveCampaigns(self._package, (WRITE_KEY_HASH,)),
+            authority=Authority(STAGE, connection.ENVIRONMENT.auth),
+            installs=Installs(STAGE, self._device_keys),
             clock=self.clock,
             logger=self._loggers["track"],
             salt=connection.ENVIRONMENT.salt,
@@ -155,6 +161,8 @@ class Backend:
             clock=self.clock,
             logger=self._loggers["admin"],
             salt=connection.ENVIRONMENT.salt,
+            auth=connection.ENVIRONMENT.auth,
+            device_keys=self._device_keys,
             resolver=_Resolver(),
         )
 

@@ -10,8 +10,10 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from cli.local_tables import NAMES
+from functions.environment import Auth
 
 REGION = "us-east-1"
+STAGE = "dev"
 WRITE_KEY = "dev-write-key"
 WRITE_KEY_HASH = sha256(WRITE_KEY.encode()).hexdigest()
 
@@ -20,10 +22,13 @@ class EndpointRefused(ValueError):
     """An endpoint that is not on this machine; the message says so and names a right one."""
 
 
-def prepare(variables: MutableMapping[str, str], endpoint: str | None = None) -> None:
+def prepare(
+    variables: MutableMapping[str, str], endpoint: str | None = None, auth: Auth = "off"
+) -> None:
     """Sets what the functions need, and removes whatever could lead a call to a real account.
 
     endpoint: of a DynamoDB on loopback, as `check_endpoint` lets it pass; else moto in process.
+    auth: what is made of tokens.
     """
     for name in [name for name in variables if name.startswith(("AWS_", "SOFTASK_"))]:
         del variables[name]
@@ -31,6 +36,7 @@ def prepare(variables: MutableMapping[str, str], endpoint: str | None = None) ->
         {
             **NAMES,
             "SOFTASK_SALT": "dev",
+            "SOFTASK_AUTH": auth,
             "AWS_ACCESS_KEY_ID": "dev",
             "AWS_SECRET_ACCESS_KEY": "dev",
             "AWS_DEFAULT_REGION": REGION,

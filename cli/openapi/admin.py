@@ -8,7 +8,7 @@ from functions.core.figures import FIRST_SHOWS, LONGEST_ATTRIBUTION
 from functions.core.model import SECOND
 from functions.core.permission import STATUS_WORDS
 from functions.core.reason import Reason
-from functions.wire import admin, imports, report, users
+from functions.wire import admin, imports, keys, report, users
 from functions.wire.admin import (
     InvalidCampaign,
     InvalidSettings,
@@ -18,6 +18,7 @@ from functions.wire.admin import (
     VersionConflict,
 )
 from functions.wire.errors import InvalidRequest, TooLarge
+from functions.wire.keys import KeyExists, KeyReplaced, LastWriteKey
 
 _CAMPAIGN = "/v1/admin/campaigns/{id}"
 _USER_KEY = "-cWooYkuLu4qouVkkkr2mK5BXWRsOyMD8Q7h0bc3aX8"
@@ -140,6 +141,41 @@ IMPORT_BODY: Schema = {
 _SAME_USER = {"id": "$response.body#/id", "kind": "$response.body#/kind"}
 _DELETE = Link(operation="deleteUser", says="Delete it all.", parameters=_SAME_USER)
 _DECISIONS = Link(operation="listDecisions", says="The last decisions.", parameters=_SAME_USER)
+
+_KEY_ID = Parameter(
+    name="id",
+    place="path",
+    says="The key's id.",
+    schema={"type": "string", "minLength": 1},
+    example="sk-9f86d081884c",
+)
+_FORCE = Parameter(
+    name="force",
+    place="query",
+    says="Revoke even the last write key: no app may call then.",
+    schema={"type": "boolean", "default": False},
+)
+_WHY = Parameter(
+    name="reason",
+    place="query",
+    says="Why; kept with the change.",
+    schema={"type": "string", "maxLength": 500},
+)
+_LIST_KEYS = Link(operation="listKeys", says="Every key as it is now.")
+
+_WRITE_KEY = keys.KeyRow(id="wk-1b4f0e985197", use="write", name="")
+_TOLD_ONCE = "sk_…"
+_SERVER_KEY = keys.KeyRow(
+    id="sk-60303ae22b99", use="server", name="billing", made_at=NOW, made_by=_BY
+)
+_OLD_SERVER_KEY = keys.KeyRow(
+    id="sk-9f86d081884c",
+    use="server",
+    name="billing",
+    made_at="2025-11-21T10:00:00Z",
+    made_by=_BY,
+    ends_at="2026-11-22T10:00:00Z",
+)
 
 _FILE = parse_campaign(RATE_THE_APP)
 _CHANGED = admin.ChangeAnswer(id="push-softask", version=0, status="paused", revision=1)
@@ -551,5 +587,55 @@ ADMIN: dict[Route, Operation] = {
             ),
         ),
         refusals=(InvalidRequest, TooLarge),
+    ),
+    ("GET", "/v1/admin/keys"): Operation(
+        id="listKeys",
+        tag="Keys",
+        security="sigv4",
+        summary="Every key, by id, without its secret",
+        answers=(keys.KeysAnswer(revision=1, auth="enforce", keys=(_SERVER_KEY, _WRITE_KEY)),),
+    ),
+    ("POST", "/v1/admin/keys"): Operation(
+        id="createKey",
+        tag="Keys",
+        security="sigv4",
+        summary="Make or register a key",
+        says="Every function knows it within 20 seconds. A user key needs `publicKey` and "
+        "`issuer`; `sha256` takes over a write key that is in use. A private key is refused.",
+        body=Body(
+            kind=keys.CreateKeyBody,
+            example={"use": "server", "name": "billing", "reason": "invoices"},
+        ),
+        answers=(keys.KeyAnswer(revision=1, key=_SERVER_KEY, secret=_TOLD_ONCE),),
+        refusals=(InvalidRequest, KeyExists, TooLarge),
+        links={"listKeys": _LIST_KEYS},
+    ),
+    ("POST", "/v1/admin/keys/{id}/rotate"): Operation(
+        id="rotateKey",
+        tag="Keys",
+        security="sigv4",
+        summary="Make a key in place of another",
+        says="Both hold until `overlapSeconds` are over: by default 30 days for a write key, 90 "
+        "for a device key, one for the others. A user key needs the new `publicKey`.",
+        parameters=(_KEY_ID,),
+        body=Body(kind=keys.RotateKeyBody, example={"reason": "yearly"}, required=False),
+        answers=(
+            keys.KeyRotatedAnswer(
+                revision=2, key=_SERVER_KEY, secret=_TOLD_ONCE, replaced=_OLD_SERVER_KEY
+            ),
+        ),
+        refusals=(InvalidRequest, NotFound, KeyExists, KeyReplaced, TooLarge),
+        links={"listKeys": _LIST_KEYS},
+    ),
+    ("DELETE", "/v1/admin/keys/{id}"): Operation(
+        id="revokeKey",
+        tag="Keys",
+        security="sigv4",
+        summary="Refuse a key from now on",
+        says="Everywhere within 20 seconds.",
+        parameters=(_KEY_ID, _FORCE, _WHY),
+        answers=(keys.KeyRevokedAnswer(id="sk-9f86d081884c", revision=3),),
+        refusals=(InvalidRequest, NotFound, LastWriteKey),
+        links={"listKeys": _LIST_KEYS},
     ),
 }

@@ -43,6 +43,7 @@ _TAGS = (
         "name": "Users",
         "description": "For operators: why a user is asked or not, export, deletion, moving in.",
     },
+    {"name": "Keys", "description": "For operators: what callers prove themselves by."},
     {"name": "Short names", "description": "The app's calls, as some SDKs spell them."},
 )
 
@@ -51,7 +52,8 @@ _SECURITY = {
         "type": "http",
         "scheme": "basic",
         "description": "The write key as the user name, with no password. Without the header, "
-        "the body's `writeKey` is taken. It says which app speaks, and proves nothing of who.",
+        "the body's `writeKey` is taken. It says which app speaks, and proves nothing of who. A "
+        "server key, which is a secret and may act for any user, stands in the same place.",
     },
     "sigv4": {
         "type": "apiKey",

@@ -27,10 +27,10 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A parameter of the path or the query."""
+    """A parameter of the path or the query, or a header."""
 
     name: str
-    place: Literal["path", "query"]
+    place: Literal["path", "query", "header"]
     says: str
     schema: Json
     example: str | None = None

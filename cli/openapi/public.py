@@ -10,6 +10,7 @@ from cli.openapi.examples import ANONYMOUS_ID, CONTEXT, NOW, OFFER
 from cli.openapi.operation import FIVE_MINUTES, Body, Json, Link, Operation, Parameter, Route
 from functions.wire import answers, calls
 from functions.wire.errors import (
+    Forbidden,
     InvalidRequest,
     MessageIdReused,
     NoSuchRoute,
@@ -17,8 +18,17 @@ from functions.wire.errors import (
     Unauthorized,
 )
 
-_CALL = (InvalidRequest, Unauthorized, MessageIdReused, TooLarge)
-_ASK = (InvalidRequest, Unauthorized, TooLarge)
+_CALL = (InvalidRequest, Unauthorized, Forbidden, MessageIdReused, TooLarge)
+_ASK = (InvalidRequest, Unauthorized, Forbidden, TooLarge)
+_BATCH = (InvalidRequest, Unauthorized, TooLarge)
+
+_TOKEN = Parameter(
+    name="X-Softask-Token",
+    place="header",
+    says="Proves who speaks, where context.softask.token does not. A stage looks at it as it is "
+    "set up: not at all, to tell who would be refused, or to refuse them.",
+    schema={"type": "string"},
+)
 
 _OFFERED = {"userId": "$response.body#/actions/0/userId", "context": CONTEXT}
 _OFFER_ID = "$response.body#/actions/0/offerId"
@@ -57,6 +67,7 @@ def _call(kind: type[calls.Call], summary: str, said: Json, says: str = "") -> O
         security="writeKey",
         summary=summary,
         says=says,
+        parameters=(_TOKEN,),
         body=Body(kind=kind, example={"userId": "u1", "messageId": message_id, **said}),
         answers=(answers.MessageAnswer(message_id=message_id, actions=()),),
         refusals=_CALL,
@@ -80,7 +91,8 @@ _CALLS = (
         calls.Identify,
         "Set the user's traits",
         {"anonymousId": ANONYMOUS_ID, "traits": {"session_count": 3}},
-        "With both ids, what is known of the anonymous one becomes the user's.",
+        "With both ids, what is known of the anonymous one becomes the user's; where tokens are "
+        "enforced, if `context.softask.deviceToken` proves that one too.",
     ),
     _call(
         calls.Alias,
@@ -100,7 +112,8 @@ _CALLS = (
         security="writeKey",
         summary="Send up to 2,500 messages of any number of users",
         says="A message that cannot be taken is rejected by itself; the others are counted once, "
-        "however often the batch is sent.",
+        "however often the batch is sent. They may bring up to 20 different tokens.",
+        parameters=(_TOKEN,),
         body=Body(
             kind=calls.Batch,
             example={
@@ -113,7 +126,7 @@ _CALLS = (
                 results=(answers.Result(message_id="m1", status="accepted"),), actions=(OFFER,)
             ),
         ),
-        refusals=_ASK,
+        refusals=_BATCH,
         links=_AFTER_AN_OFFER,
     ),
 )
@@ -125,6 +138,7 @@ _ACTIONS = Operation(
     summary="Ask what is open, or whether an offer still stands",
     says="For apps behind an SDK that discards answers. With `intent`, the answer is where a Yes "
     "leads, past caps.",
+    parameters=(_TOKEN,),
     body=Body(kind=calls.Asker, example={"userId": "u1", "context": CONTEXT}),
     answers=(
         answers.ActionsAnswer(actions=(OFFER,)),
@@ -132,6 +146,27 @@ _ACTIONS = Operation(
     ),
     refusals=_ASK,
     links=_AFTER_AN_OFFER,
+)
+
+
+_DEVICES = Operation(
+    id="devices",
+    tag="App",
+    security="writeKey",
+    summary="Get a token for an anonymous installation",
+    says="It holds for 90 days, and is renewed before they end by the same call with it. Without "
+    "`anonymousId` the answer names a new one. 404: the stage has no device key yet.",
+    parameters=(_TOKEN,),
+    body=Body(kind=calls.Install, example={"anonymousId": ANONYMOUS_ID}),
+    answers=(
+        answers.DeviceAnswer(
+            anonymous_id=ANONYMOUS_ID,
+            token="eyJ…",  # noqa: S106 - an example
+            expires_at="2027-02-19T10:00:00Z",
+            expires_in_seconds=7_776_000,
+        ),
+    ),
+    refusals=(InvalidRequest, Unauthorized, Forbidden, NoSuchRoute, TooLarge),
 )
 
 
@@ -203,6 +238,7 @@ def _routes() -> dict[Route, Operation]:
         )
     return routes | {
         ("POST", "/v1/actions"): _ACTIONS,
+        ("POST", "/v1/devices"): _DEVICES,
         ("GET", "/v1/projects/{writeKey}/settings"): _SETTINGS,
         ("GET", "/openapi.json"): _DOCUMENT,
     }

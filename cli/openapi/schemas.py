@@ -71,8 +71,7 @@ def _read(kind: Kind, schema: Schema) -> Schema:
     }
     for name, said in FIELDS.get(kind.__name__, {}).items():
         properties[name] = _with(properties[name], said)
-    unset = [each for each in msgspec.structs.fields(kind) if UnsetType in get_args(each.type)]
-    required = [*schema["required"], *(each.encode_name for each in unset)]
+    required = [*schema["required"], *(each.encode_name for each in _unset(kind))]
     complete = _everywhere(_open, schema | {"properties": properties, "required": required})
     if {"userId", "anonymousId"} <= properties.keys() - set(required):
         return complete | WHOSE
@@ -111,7 +110,14 @@ def _written(kind: Kind, schema: Schema) -> Schema:
     }
     if kind.__struct_config__.omit_defaults:
         return schema | {"properties": properties}
-    return schema | {"properties": properties, "required": list(properties)}
+    unset = {each.encode_name for each in _unset(kind)}
+    required = [name for name in properties if name not in unset]
+    return schema | {"properties": properties, "required": required}
+
+
+def _unset(kind: Kind) -> list[msgspec.structs.FieldInfo]:
+    """Fields that may be left out, and mean another thing than null where they are."""
+    return [each for each in msgspec.structs.fields(kind) if UnsetType in get_args(each.type)]
 
 
 def _with_one_context(schemas: Mapping[str, Schema]) -> dict[str, Schema]:

@@ -8,8 +8,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.admin import plans
+from functions.admin import key_plans, plans
 from functions.admin.imports import Importer
+from functions.admin.keys import Keyring, row
 from functions.admin.plans import State
 from functions.admin.report import report
 from functions.admin.routes import ROUTES
@@ -19,10 +20,12 @@ from functions.answering import Body, answering, body_of, no_such_route
 from functions.clock import Clock
 from functions.core import recent
 from functions.core.model import Progress, User
+from functions.environment import Auth
 from functions.store import counters, profiles
 from functions.store.campaigns import Change, Entry
+from functions.store.device_keys import DeviceKeys
 from functions.store.keys import user_key
-from functions.wire import admin, imports, users
+from functions.wire import admin, imports, keys, users
 from functions.wire.admin import ExplainBody, PublishBody, ReasonBody, RollbackBody, SettingsBody
 from functions.wire.body import parse
 from functions.wire.messages import Json, read_object, read_user
@@ -35,7 +38,8 @@ class AdminApi:
     """The routes of the operator's side. Who calls was settled by API Gateway.
 
     Routes go by the route that API Gateway matched and ids by what it decoded: its decoded path
-    no longer tells a slash within an id from one beside it. `salt` hashes the user ids in the log.
+    no longer tells a slash within an id from one beside it. `salt` hashes the user ids in the log;
+    `auth` is what the stage does about tokens.
     """
 
     def __init__(
@@ -47,14 +51,18 @@ class AdminApi:
         clock: Clock,
         logger: Logger,
         salt: str,
+        auth: Auth,
+        device_keys: DeviceKeys,
         resolver: APIGatewayHttpResolver | None = None,
     ) -> None:
         self._operator = operator
+        self._keyring = Keyring(operator, device_keys)
         self._importer = importer
         self._eraser = eraser
         self._clock = clock
         self._logger = logger
         self._salt = salt
+        self._auth = auth
         self._resolver = resolver or APIGatewayHttpResolver()
         self._event: Mapping[str, Any] = {}
         for method, path in ROUTES:
@@ -87,6 +95,10 @@ class AdminApi:
             ("DELETE", "/v1/admin/users/{id}"): self._delete,
             ("GET", "/v1/admin/users/{id}/decisions"): self._decisions,
             ("POST", "/v1/admin/users/import"): self._import,
+            ("GET", "/v1/admin/keys"): self._list_keys,
+            ("POST", "/v1/admin/keys"): self._create_key,
+            ("POST", "/v1/admin/keys/{id}/rotate"): self._rotate_key,
+            ("DELETE", "/v1/admin/keys/{id}"): self._revoke_key,
         }
 
     # --- campaigns ---
@@ -253,6 +265,40 @@ class AdminApi:
         self._log(done, change)
         return admin.SettingsChanged(revision=done.revision, warnings=())
 
+    # --- keys ---
+
+    def _list_keys(self) -> keys.KeysAnswer:
+        live = self._operator.state().live
+        held = key_plans.held(live)
+        rows = tuple(row(id_, held[id_]) for id_ in sorted(held))
+        return keys.KeysAnswer(revision=live.revision, auth=self._auth, keys=rows)
+
+    def _create_key(self) -> keys.KeyAnswer:
+        body = admin.read(self._body(), keys.CreateKeyBody)
+        change = self._change(body.reason)
+        new, done = self._keyring.create(body, change)
+        self._log(done, change)
+        return keys.KeyAnswer(revision=done.revision, key=row(new.id, new.key), secret=new.secret)
+
+    def _rotate_key(self) -> keys.KeyRotatedAnswer:
+        body = admin.read(self._body() if self._event.get("body") else {}, keys.RotateKeyBody)
+        change = self._change(body.reason)
+        new, done = self._keyring.rotate(self._id(), body, change)
+        self._log(done, change)
+        return keys.KeyRotatedAnswer(
+            revision=done.revision,
+            key=row(new.id, new.key),
+            secret=new.secret,
+            replaced=row(self._id(), key_plans.find(done.step.live, self._id())),
+        )
+
+    def _revoke_key(self) -> keys.KeyRevokedAnswer:
+        query = self._query()
+        change = self._change(keys.read_reason(query))
+        done = self._keyring.revoke(self._id(), change, force=keys.read_force(query))
+        self._log(done, change)
+        return keys.KeyRevokedAnswer(id=self._id(), revision=done.revision)
+
     # --- the request's parts ---
 
     def _id(self) -> str:
@@ -283,9 +329,11 @@ class AdminApi:
         """One line a change."""
         if not done.changed:
             return
+        key = {} if done.step.key is None else {"key": done.step.key}
         self._logger.info(
             "changed",
             extra={
+                **key,
                 "what": done.step.what,
                 "campaign": done.step.campaign,
                 "version": done.step.version,

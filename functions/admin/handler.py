@@ -18,6 +18,7 @@ from functions.core.campaign import Package
 from functions.environment import read_environment
 from functions.store import connection
 from functions.store.campaigns import CampaignItem
+from functions.store.device_keys import Parameters
 from functions.store.profiles import ProfileItem
 from functions.store.retry import Retry
 
@@ -37,6 +38,8 @@ _api = AdminApi(
     clock=wall_clock,
     logger=_logger,
     salt=_environment.salt,
+    auth=_environment.auth,
+    device_keys=Parameters(_environment.device_keys),
 )
 
 connection.connect(ProfileItem, CampaignItem)

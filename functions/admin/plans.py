@@ -90,7 +90,8 @@ class Step:
     """One change: what it makes live, under the old revision still, and the file that is new.
 
     Where there is nothing to change, `live` is as it was. version, status: of the campaign that
-    is changed; the settings have neither. warnings: what whoever publishes should know.
+    is changed; settings and keys have neither. key: the id of the one that is made or revoked.
+    warnings: what whoever publishes should know.
     """
 
     what: What
@@ -99,6 +100,7 @@ class Step:
     version: int = 0
     status: Status = "active"
     file: CampaignFile | None = None
+    key: str | None = None
     warnings: tuple[str, ...] = ()
 
 

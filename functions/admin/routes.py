@@ -17,4 +17,8 @@ ROUTES: tuple[tuple[str, str], ...] = (
     ("DELETE", "/v1/admin/users/{id}"),
     ("GET", "/v1/admin/users/{id}/decisions"),
     ("POST", "/v1/admin/users/import"),
+    ("GET", "/v1/admin/keys"),
+    ("POST", "/v1/admin/keys"),
+    ("POST", "/v1/admin/keys/{id}/rotate"),
+    ("DELETE", "/v1/admin/keys/{id}"),
 )

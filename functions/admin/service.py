@@ -87,7 +87,7 @@ class Operator:
 
     def publish(self, file: CampaignFile, expected: int | None, change: Change) -> Done:
         """Raises `WireError` for a file or an expectation that does not hold."""
-        return self._change(lambda state: _published(state, file, expected, change.at), change)
+        return self.change(lambda state: _published(state, file, expected, change.at), change)
 
     def check(self, file: CampaignFile, expected: int | None, now: int) -> Step:
         """What `publish` would do; stores nothing."""
@@ -95,25 +95,26 @@ class Operator:
 
     def pause(self, campaign: str, change: Change) -> Done:
         """Raises `WireError` where there is no such campaign."""
-        return self._change(lambda state: plans.pause(state, campaign, change), change)
+        return self.change(lambda state: plans.pause(state, campaign, change), change)
 
     def resume(self, campaign: str, change: Change) -> Done:
         """Raises `WireError` where there is nothing to resume."""
-        return self._change(lambda state: plans.resume(state, campaign, change), change)
+        return self.change(lambda state: plans.resume(state, campaign, change), change)
 
     def rollback(self, campaign: str, version: int, expected: int | None, change: Change) -> Done:
         """Raises `WireError` for a version that cannot be live."""
-        return self._change(
+        return self.change(
             lambda state: plans.rollback(state, campaign, version, expected, change.at), change
         )
 
     def change_settings(self, settings: SettingsFile, expected: int, change: Change) -> Done:
         """Raises `WireError` where a campaign could not be used under them."""
-        return self._change(
+        return self.change(
             lambda state: plans.change_settings(state, settings, expected, change), change
         )
 
-    def _change(self, plan: Plan, change: Change) -> Done:
+    def change(self, plan: Plan, change: Change) -> Done:
+        """Plans, writes all of it or nothing, and again where somebody else was faster."""
         return self._retry.until_written(lambda: self._try(plan, change))
 
     def _try(self, plan: Plan, change: Change) -> Done:
@@ -228,6 +229,7 @@ def _write(done: Done, change: Change) -> None:
         what=step.what,
         campaign=step.campaign,
         version=step.version if step.campaign else None,
+        key=step.key,
         change=change,
     )
     changes.write(record, live, new, done.before.surplus)

@@ -19,13 +19,19 @@ from functions.core.campaign import (
 from functions.core.compiled import Campaign, Campaigns
 from functions.core.compiling import check_settings, compile_campaign, compile_package, recorder
 from functions.core.errors import CampaignError
-from functions.core.model import SECOND, Outcome
+from functions.core.model import MINUTE, SECOND, Outcome
 from functions.store import connection
+from functions.store.access import Keys, deployed, known
 
 LIVE = "LIVE"
+CHANGES = "CHANGES"
+"""The hash key of what each revision changed; no campaign's id has capitals."""
+
 REFRESH_EVERY = 20 * SECOND
 STALE_AFTER = 30 * SECOND
 RETRY_EVERY = 1 * SECOND
+KEYS_HOLD = 60 * MINUTE
+"""For how long the keys that were last read let anybody in, where they cannot be read anew."""
 
 
 class CampaignItem(Model):
@@ -87,15 +93,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LiveSet(msgspec.Struct, frozen=True, kw_only=True):
-    """What is live. `write_keys`: SHA-256; `changed`: when the settings were, last.
+    """What is live. `changed`: when the settings were, last.
 
     Every change raises `revision` by one.
+
+    keys: all that hold, and those that ended lately (see `access.known`).
+    write_keys: SHA-256 of every write key that holds, as older code reads them.
     """
 
     revision: int
     campaigns: Mapping[str, Entry]
     settings: SettingsFile
     write_keys: tuple[str, ...]
+    keys: Keys = {}
     changed: Change | None = None
 
 
@@ -104,7 +114,8 @@ class Live:
     """What a function works with until the next refresh."""
 
     campaigns: Campaigns
-    write_keys: tuple[str, ...]
+    keys: Keys | None
+    """None: none were read lately enough to let anybody in by them, or to refuse anybody."""
     problem: str | None = None
     """Why the read that was just tried failed, or left a campaign out; to be logged."""
 
@@ -239,17 +250,21 @@ class _Compiling:
 class LiveCampaigns:
     """The live campaigns, read once per 20 s of wall time; the packaged ones where none are.
 
-    After 30 s without a successful read the campaigns are stale: they grant nothing.
+    After 30 s without a successful read the campaigns are stale: they grant nothing. The access
+    keys go an hour without one, and there are none before the first. They are read by themselves:
+    a campaign or a setting that cannot be used keeps no revoked key alive.
     """
 
     def __init__(self, package: Package, write_keys: tuple[str, ...]) -> None:
-        self._packaged = Live(compile_package(package), write_keys)
+        self._packaged = compile_package(package)
+        self._deployed = deployed(write_keys)
         self._versions = Versions()
         self.forget()
 
     def forget(self) -> None:
         """Drops what was read: after a snapshot was restored, nobody knows how old it is."""
-        self._live = self._packaged
+        self._live = Live(self._packaged, None)
+        self._keys_read_at: int | None = None
         self._body: bytes | None = None
         self._problem: str | None = None
         self._holds_until = math.inf
@@ -265,30 +280,65 @@ class LiveCampaigns:
             problem = self._refresh(now)
         if _within(STALE_AFTER, self._read_at, now):
             return replace(self._live, problem=problem)
-        return replace(self._live, campaigns=self._live.campaigns.stale(), problem=problem)
+        keys = self._live.keys if _within(KEYS_HOLD, self._keys_read_at, now) else None
+        stale = self._live.campaigns.stale()
+        return replace(self._live, campaigns=stale, keys=keys, problem=problem)
 
     def _refresh(self, now: int) -> str | None:
-        self._tried_at = now
         try:
             self._read(now)
         except _UNREADABLE as error:
             return f"{type(error).__name__}: {error}"
-        self._read_at = now
-        return self._problem
+        else:
+            self._read_at = now
+            return self._problem
+        finally:
+            # Only now: who asks while another is reading must not take what is too old.
+            self._tried_at = now
 
     def _read(self, now: int) -> None:
         item = read_item(LIVE, 0)
         body = bytes(item.body) if item else None
+        if body is None and (self._read_at is None or self._body is not None):
+            _check_that_nothing_was_published()
+        self._read_keys(body, now)
         if body == self._body and now < self._holds_until and self._problem is None:
             return
         if body is None:
-            self.forget()
+            self._serve_packaged()
             return
         live = msgspec.json.decode(body, type=LiveSet)
         compiled = compile_live(live, self._versions, now)
-        self._live = Live(compiled.campaigns, live.write_keys)
+        self._live = replace(self._live, campaigns=compiled.campaigns)
         self._problem = "; ".join(compiled.problems) or None
         self._body, self._holds_until = body, _next_end(live, now)
+
+    def _serve_packaged(self) -> None:
+        self._live = replace(self._live, campaigns=self._packaged)
+        self._body, self._holds_until, self._problem = None, math.inf, None
+
+    def _read_keys(self, body: bytes | None, now: int) -> None:
+        if body is None:
+            keys: Keys = self._deployed
+        else:
+            told = msgspec.json.decode(body, type=_Access)
+            keys = known(told.keys, told.write_keys)
+        self._live = replace(self._live, keys=keys)
+        self._keys_read_at = now
+
+
+class _Access(msgspec.Struct, frozen=True):
+    """Of a `LiveSet`, who may call."""
+
+    write_keys: tuple[str, ...]
+    keys: Keys = {}
+
+
+def _check_that_nothing_was_published() -> None:
+    """Without `LIVE` the package serves only where there never was one: what somebody deleted
+    named the keys, and what is paused."""
+    if read_item(CHANGES, 1) is not None:
+        raise CampaignError((), "LIVE is gone: put it back, as docs/operations.md says")
 
 
 def _next_end(live: LiveSet, now: int) -> float:

@@ -8,6 +8,7 @@ from pynamodb.transactions import TransactWrite
 
 from functions.store import codec, connection
 from functions.store.campaigns import (
+    CHANGES,
     LIVE,
     CampaignItem,
     Change,
@@ -17,9 +18,6 @@ from functions.store.campaigns import (
     read_item,
 )
 
-CHANGES = "CHANGES"
-"""The hash key of what each revision changed; no campaign's id has capitals."""
-
 MAX_BODY = 380_000
 """Bytes of one item's body: DynamoDB keeps 400 KB with all its attributes."""
 
@@ -27,16 +25,30 @@ MOST_LISTED = 100
 
 _SHAPE = msgspec.inspect.type_info(LiveSet)
 
-What = Literal["publish", "draft", "pause", "resume", "rollback", "settings"]
+What = Literal[
+    "publish",
+    "draft",
+    "pause",
+    "resume",
+    "rollback",
+    "settings",
+    "create_key",
+    "rotate_key",
+    "revoke_key",
+]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What one revision changed. `id` tells this change from any other of the same revision."""
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one revision changed. `id` tells this change from any other of the same revision.
+
+    key: the id of the key that was made, replaced or revoked.
+    """
 
     id: str
     what: What
     campaign: str | None
     version: int | None
+    key: str | None = None
     change: Change
 
 

@@ -1,6 +1,7 @@
 """The public routes: bytes to messages, messages to decisions, decisions to bytes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,22 @@ import msgspec
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from msgspec import UNSET
 
 from functions.answering import Body, Public, answering, body_of, no_such_route
 from functions.clock import Clock
+from functions.core.compiled import Campaigns
 from functions.core.model import Message, User
 from functions.core.reason import Reason
 from functions.core.verdict import Decision
 from functions.metrics import Metric, emf, of_decision
+from functions.store.access import Keys, KeyUse
 from functions.store.campaigns import Live, LiveCampaigns
 from functions.store.connection import Unavailable
 from functions.store.keys import user_key
 from functions.store.retry import Busy
+from functions.track.authority import Authority, Judged, Sent, caller
+from functions.track.installs import Installs
 from functions.track.routes import ROUTES
 from functions.track.service import Folded, Tracker
 from functions.wire import answers, messages
@@ -37,10 +43,12 @@ from functions.wire.errors import (
     MessageIdReused,
     NoSuchRoute,
     TooLarge,
+    TryAgain,
     WireError,
 )
 from functions.wire.messages import Json
-from functions.wire.write_keys import check_write_key
+from functions.wire.tokens import Given, read_given
+from functions.wire.write_keys import read_key
 
 OPENAPI = Path(__file__).parents[1] / "openapi.json"
 """The document of all routes; the asset carries it."""
@@ -50,10 +58,21 @@ CACHED_FOR = 300
 
 _KINDS: Mapping[str, MessageKind] = {kind: kind for kind in CALLS}
 
+_EMPTY: Json = {}
+
 _QUIET = (Reason.UNCHANGED, Reason.DUPLICATE)
 """Messages that changed nothing are not worth a line."""
 
 Answer = Callable[[], Body | Public]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Who calls, and what is live meanwhile."""
+
+    by: KeyUse
+    keys: Keys
+    campaigns: Campaigns
 
 
 class PublicApi:
@@ -72,6 +91,8 @@ class PublicApi:
         *,
         tracker: Tracker,
         live: LiveCampaigns,
+        authority: Authority,
+        installs: Installs,
         clock: Clock,
         logger: Logger,
         salt: str,
@@ -80,6 +101,8 @@ class PublicApi:
     ) -> None:
         self._tracker = tracker
         self._live = live
+        self._authority = authority
+        self._installs = installs
         self._clock = clock
         self._logger = logger
         self._salt = salt
@@ -105,6 +128,7 @@ class PublicApi:
         short = {name[0]: answer for name, answer in named.items()}
         return {f"/v1/{name}": answer for name, answer in {**named, **short}.items()} | {
             "/v1/actions": self._actions,
+            "/v1/devices": self._devices,
             "/v1/projects/{writeKey}/settings": self._settings,
             "/openapi.json": self._openapi,
         }
@@ -114,14 +138,18 @@ class PublicApi:
     def _single(self, kind: MessageKind) -> answers.MessageAnswer:
         now = self._clock()
         body = messages.read_object(parse(self._body(MAX_MESSAGE)))
-        live = self._authorised(body, now)
-        message = messages.read_message(kind, body, now)
-        folded = self._folded([message], live, now)
+        admitted = self._admitted(body, now)
+        sent = Sent(kind, messages.read_message(kind, body, now), self._given(body))
+        judged = self._one_judged(sent, admitted, now)
+        message = judged.message
+        folded = self._folded([message], admitted.campaigns, now)
         [decision] = folded.decisions
         _raise_refusal(decision)
         self._log([message], folded, now)
         return answers.MessageAnswer(
-            message_id=message.id, actions=write_actions(folded.actions, now)
+            message_id=message.id,
+            actions=write_actions(folded.actions, now),
+            warnings=judged.warnings or UNSET,
         )
 
     def _batch(self) -> answers.BatchAnswer:
@@ -131,15 +159,18 @@ class PublicApi:
             raise InvalidRequest("Add batch: an array of messages.", "batch")
         items = parse_array(envelope.pop("batch"), "batch")
         shared = {key: parse(bytes(value)) for key, value in envelope.items()}
-        live = self._authorised(shared, now)
+        admitted = self._admitted(shared, now)
         messages.check_batch(shared, items)
-        rows = [_read_item(item, shared, now, index) for index, item in enumerate(items)]
-        read = [row for row in rows if isinstance(row, Message)]
-        folded = self._folded(read, live, now)
-        self._log(read, folded, now)
+        rows = [self._read_item(item, shared, now, index) for index, item in enumerate(items)]
+        sent = [row for row in rows if isinstance(row, Sent)]
+        judged = self._judged(sent, admitted, now)
+        taken = [each.message for each in judged if each.refusal is None]
+        folded = self._folded(taken, admitted.campaigns, now)
+        self._log(taken, folded, now)
         decisions = iter(folded.decisions)
+        told = iter([(each, None if each.refusal else next(decisions)) for each in judged])
         results = tuple(
-            _result(row, next(decisions), index) if isinstance(row, Message) else row
+            _result(*next(told), index) if isinstance(row, Sent) else row
             for index, row in enumerate(rows)
         )
         return answers.BatchAnswer(results=results, actions=write_actions(folded.actions, now))
@@ -147,32 +178,48 @@ class PublicApi:
     def _actions(self) -> answers.ActionsAnswer | answers.RouteAnswer:
         now = self._clock()
         body = messages.read_object(parse(self._body(MAX_MESSAGE)))
-        live = self._authorised(body, now)
-        asker = messages.read_asker(body, now)
+        admitted = self._admitted(body, now)
+        sent = Sent("track", messages.read_asker(body, now), self._given(body))
+        asker = self._one_judged(sent, admitted, now).message
         if body.get("intent") is not None:
             route = self._tracker.route(asker, now)
             return answers.RouteAnswer(on_approve=route.value if route else None)
         if asker.offer_id is None:
-            actions = self._tracker.actions(asker, live.campaigns, now)
+            actions = self._tracker.actions(asker, admitted.campaigns, now)
         else:
-            actions = self._tracker.check_offer(asker.offer_id, asker, live.campaigns, now)
+            actions = self._tracker.check_offer(asker.offer_id, asker, admitted.campaigns, now)
         return answers.ActionsAnswer(actions=write_actions(actions, now))
 
+    def _devices(self) -> answers.DeviceAnswer:
+        now = self._clock()
+        body = messages.read_object(parse(self._body(MAX_MESSAGE)))
+        admitted = self._admitted(body, now)
+        user = messages.read_install(body)
+        if user is not None:
+            by, keys = admitted.by, admitted.keys
+            refusal = self._authority.judge_install(user, self._given(body), by, keys, now)
+            if refusal is not None:
+                self._log_refused([refusal], now)
+                raise refusal
+        return self._installs.issue(user, admitted.keys, now)
+
     def _settings(self) -> Public:
-        live = self._live_at(self._clock())
+        now = self._clock()
+        live = self._live_at(now)
         write_key = str(self._event["pathParameters"]["writeKey"])
-        check_write_key({}, {"writeKey": write_key}, live.write_keys)
+        # A secret in a URL is no secret: it lies in logs on its way.
+        caller(write_key, _keys(live), now, [KeyUse.WRITE])
         host = self._headers().get("host", "")
         return Public(answers.write_settings(write_key, host, live.campaigns), CACHED_FOR)
 
     def _openapi(self) -> Public:
         return Public(_document(OPENAPI), CACHED_FOR)
 
-    def _folded(self, read: list[Message], live: Live, now: int) -> Folded:
+    def _folded(self, read: list[Message], campaigns: Campaigns, now: int) -> Folded:
         """Raises one user's fault; what was written of the others is no news when it comes again,
         and has its lines before.
         """
-        folded = self._tracker.track(read, live.campaigns, now)
+        folded = self._tracker.track(read, campaigns, now)
         if folded.fault is not None:
             self._log(read, folded, now)
             raise folded.fault
@@ -180,13 +227,49 @@ class PublicApi:
 
     # --- the request's parts ---
 
+    def _read_item(
+        self, item: msgspec.Raw, shared: Json, now: int, index: int
+    ) -> Sent | answers.Result:
+        message_id = None
+        try:
+            if len(bytes(item)) > MAX_MESSAGE:
+                raise TooLarge(f"A message has at most {MAX_MESSAGE} bytes.")
+            body = messages.read_object(parse(bytes(item)))
+            message_id = messages.told_id(body)
+            kind = _KINDS.get(str(body.get("type")))
+            if kind is None:
+                raise InvalidRequest(f"type must be one of {', '.join(_KINDS)}.", "type")
+            message = messages.read_message(kind, body, now, shared)
+            return Sent(kind, message, self._given(body, shared))
+        except WireError as error:
+            return _rejected(message_id, error, index)
+
     def _body(self, limit: int) -> bytes:
         return body_of(self._event, limit)
 
-    def _authorised(self, body: Json, now: int) -> Live:
+    def _admitted(self, body: Json, now: int) -> Admitted:
         live = self._live_at(now)
-        check_write_key(self._headers(), body, live.write_keys)
-        return live
+        keys = _keys(live)
+        by = caller(read_key(self._headers(), body), keys, now)
+        return Admitted(by, keys, live.campaigns)
+
+    def _given(self, body: Json, shared: Json = _EMPTY) -> Given:
+        return read_given(self._headers(), body, shared)
+
+    def _one_judged(self, sent: Sent, admitted: Admitted, now: int) -> Judged:
+        """Raises the refusal, if it holds."""
+        [judged] = self._judged([sent], admitted, now)
+        if judged.refusal is not None:
+            raise judged.refusal
+        return judged
+
+    def _judged(self, sent: list[Sent], admitted: Admitted, now: int) -> list[Judged]:
+        """Who may act; of a stage that only observes, everybody may."""
+        judged = self._authority.judge(sent, admitted.by, admitted.keys, now)
+        self._log_refused([each.refusal for each in judged if each.refusal], now)
+        if self._authority.enforces:
+            return judged
+        return [replace(each, refusal=None) for each in judged]
 
     def _live_at(self, now: int) -> Live:
         live = self._live.at(now)
@@ -213,6 +296,16 @@ class PublicApi:
                     **self._measured(decision, now),
                 },
             )
+
+    def _log_refused(self, refusals: Sequence[WireError], now: int) -> None:
+        """One line a call, of those who did not prove to be the user: why, and how many."""
+        if not refusals:
+            return
+        causes = dict.fromkeys(refusal.message for refusal in refusals)
+        measured = emf(self._stage, now, {Metric.TOKEN_REFUSED: len(refusals)})
+        enforced = self._authority.enforces
+        extra = {"enforced": enforced, "cause": " ".join(causes), **measured}
+        self._logger.info("token_refused", extra=extra)
 
     def _measured(self, decision: Decision, now: int) -> dict[str, Any]:
         """The reason that decided; the lost rounds of a call go with the first line after them."""
@@ -247,29 +340,28 @@ def _document(path: Path) -> msgspec.Raw:
         raise NoSuchRoute("The document of the routes is not packaged here.") from None
 
 
-def _read_item(item: msgspec.Raw, shared: Json, now: int, index: int) -> Message | answers.Result:
-    message_id = None
-    try:
-        if len(bytes(item)) > MAX_MESSAGE:
-            raise TooLarge(f"A message has at most {MAX_MESSAGE} bytes.")
-        body = messages.read_object(parse(bytes(item)))
-        message_id = messages.told_id(body)
-        kind = _KINDS.get(str(body.get("type")))
-        if kind is None:
-            raise InvalidRequest(f"type must be one of {', '.join(_KINDS)}.", "type")
-        return messages.read_message(kind, body, now, shared)
-    except WireError as error:
-        problem = error.within(f"batch[{index}]").body
-        return answers.Result(message_id=message_id, status="rejected", error=problem)
+def _keys(live: Live) -> Keys:
+    if live.keys is None:
+        raise TryAgain("Send the same call again.")
+    return live.keys
 
 
-def _result(message: Message, decision: Decision | None, index: int) -> answers.Result:
-    refusal = _refusal(decision)
+def _rejected(message_id: str | None, error: WireError, index: int) -> answers.Result:
+    problem = error.within(f"batch[{index}]").body
+    return answers.Result(message_id=message_id, status="rejected", error=problem)
+
+
+def _result(judged: Judged, decision: Decision | None, index: int) -> answers.Result:
+    message_id = judged.message.id
+    refusal = judged.refusal or _refusal(decision)
     if refusal is not None:
-        problem = refusal.within(f"batch[{index}]").body
-        return answers.Result(message_id=message.id, status="rejected", error=problem)
+        return _rejected(message_id, refusal, index)
     is_known = decision is not None and decision.reason is Reason.DUPLICATE
-    return answers.Result(message_id=message.id, status="duplicate" if is_known else "accepted")
+    return answers.Result(
+        message_id=message_id,
+        status="duplicate" if is_known else "accepted",
+        warnings=judged.warnings,
+    )
 
 
 def _refusal(decision: Decision | None) -> WireError | None:

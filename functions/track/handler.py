@@ -15,8 +15,11 @@ from functions.environment import read_environment
 from functions.snapstart import after_restore
 from functions.store import connection
 from functions.store.campaigns import CampaignItem, LiveCampaigns
+from functions.store.device_keys import Parameters
 from functions.store.profiles import ProfileItem
 from functions.track.api import PublicApi
+from functions.track.authority import Authority
+from functions.track.installs import Installs
 from functions.track.service import Tracker
 
 PACKAGED = Path(__file__).parents[1] / "campaigns.json"
@@ -29,6 +32,8 @@ _live = LiveCampaigns(
 _api = PublicApi(
     tracker=Tracker(time.sleep, random.random, time.monotonic),
     live=_live,
+    authority=Authority(_environment.stage, _environment.auth),
+    installs=Installs(_environment.stage, Parameters(_environment.device_keys)),
     clock=wall_clock,
     logger=_logger,
     salt=_environment.salt,

@@ -16,6 +16,7 @@ ROUTES: tuple[tuple[str, str], ...] = (
     ("POST", "/v1/batch"),
     ("POST", "/v1/b"),
     ("POST", "/v1/actions"),
+    ("POST", "/v1/devices"),
     ("GET", "/v1/projects/{writeKey}/settings"),
     ("GET", "/openapi.json"),
 )

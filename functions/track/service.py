@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import msgspec
+
 from functions.core import decision, standing
 from functions.core.compiled import Campaigns
 from functions.core.decision import Fold
-from functions.core.model import Action, Message, User
+from functions.core.model import Action, Message, Profile, User
 from functions.core.permission import Route
 from functions.core.reason import Reason
 from functions.core.verdict import Decision
@@ -90,14 +92,15 @@ class Tracker:
     def actions(self, asker: Message, campaigns: Campaigns, now: int) -> tuple[Action, ...]:
         """The open offers of a user and device."""
         profile = profiles.load(asker.user, now).profile
-        return standing.open_actions(profile, asker, campaigns, now)
+        return standing.open_actions(profile, _seen_by(asker, profile), campaigns, now)
 
     def check_offer(
         self, offer_id: str, asker: Message, campaigns: Campaigns, now: int
     ) -> tuple[Action, ...]:
         """Whether one offer still stands just before it is shown."""
         profile = profiles.load(asker.user, now).profile
-        return (standing.check_offer(profile, offer_id, asker, campaigns, now),)
+        asking = _seen_by(asker, profile)
+        return (standing.check_offer(profile, offer_id, asking, campaigns, now),)
 
     def route(self, asker: Message, now: int) -> Route | None:
         """Where an explicit ask leads, past caps."""
@@ -162,6 +165,7 @@ def _fold(share: Share, told: list[Message], campaigns: Campaigns, now: int) -> 
     stored = share.read.get(share.user) or profiles.load(share.user, now)
     if stored.is_deleted:
         return decision.ignored(stored.profile, told)
+    told = [_seen_by(message, stored.profile) for message in told]
     joining = _joining(share, stored, now)
     profiles_joining = {id_: each.profile for id_, each in joining.items()}
     fold = decision.fold(stored.profile, told, campaigns, now, profiles_joining)
@@ -169,6 +173,15 @@ def _fold(share: Share, told: list[Message], campaigns: Campaigns, now: int) -> 
         joined = [joining[id_] for id_ in dict.fromkeys(_merged(told, fold))]
         profiles.save(stored, fold.profile, fold.facts, campaigns.retention, joined)
     return fold
+
+
+def _seen_by(message: Message, profile: Profile) -> Message:
+    """Who proved an anonymous id did not prove the user that it became: another may hold the phone.
+    What is told counts all the same, but the answer carries none of the user's attributes.
+    """
+    if not message.verified or message.user == profile.user:
+        return message
+    return msgspec.structs.replace(message, verified=False)
 
 
 def _joining(share: Share, stored: Stored, now: int) -> dict[str, Stored]:

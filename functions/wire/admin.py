@@ -26,7 +26,7 @@ Reason = Annotated[str, Meta(max_length=500)]
 
 
 class NotFound(WireError):
-    """There is no such campaign or version."""
+    """There is no such campaign, version or key."""
 
     status = 404
     code = "not_found"
@@ -123,7 +123,7 @@ class TestBody(_Body, frozen=True, kw_only=True):
     skip_waits: bool = False
 
 
-B = TypeVar("B", bound=_Body)
+B = TypeVar("B", bound=msgspec.Struct)
 E = TypeVar("E", int, int | None)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from functions.core.compiled import Campaigns
 from functions.core.model import (
@@ -80,19 +81,21 @@ ActionBody = OpenDeeplinkAction | RequestOsPermissionAction | WithdrawAction
 
 
 class MessageAnswer(_Answer, frozen=True, kw_only=True):
-    """The answer to one message."""
+    """The answer to one message. `warnings`, where there are some: what was left out of it."""
 
     success: Literal[True] = True
     message_id: str
     actions: tuple[ActionBody, ...]
+    warnings: tuple[str, ...] | UnsetType = UNSET
 
 
 class Result(_Answer, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one message of a batch."""
+    """What became of one message of a batch. `warnings`: what was left out of it."""
 
     message_id: str | None
     status: Literal["accepted", "duplicate", "rejected"]
     error: ErrorBody | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class BatchAnswer(_Answer, frozen=True, kw_only=True):
@@ -108,6 +111,19 @@ class ActionsAnswer(_Answer, frozen=True, kw_only=True):
 
     success: Literal[True] = True
     actions: tuple[ActionBody, ...]
+
+
+class DeviceAnswer(_Answer, frozen=True, kw_only=True):
+    """The answer to `POST /v1/devices`: the token proves to be the anonymous id until it expires.
+
+    Ask again, with the token, while it still holds.
+    """
+
+    success: Literal[True] = True
+    anonymous_id: str
+    token: str
+    expires_at: str
+    expires_in_seconds: int
 
 
 class RouteAnswer(_Answer, frozen=True, kw_only=True):

@@ -77,6 +77,17 @@ _CONTEXT = {
         "On identify: traits that lie under the body's own, as RudderStack's SDKs send them.",
         {"session_count": 3},
     ),
+    "softask": _key(
+        "Who speaks. Of a batch's item its own goes before the batch's, and that before the header"
+        " X-Softask-Token.",
+        token=_key(
+            "A token for the user that the message names: of a known user as the app's backend"
+            " signed it, of an anonymous one as POST /v1/devices issued it."
+        ),
+        deviceToken=_key(
+            "On identify and alias: the token of the anonymous id that becomes the user's."
+        ),
+    ),
 }
 
 Text = Annotated[str, Meta(max_length=MAX_EVENT)]
@@ -305,4 +316,19 @@ class Asker(Sender, frozen=True, kw_only=True):
         Literal["explicit"] | None,
         Meta(description="The user asked for it: where a Yes leads, past caps."),
     ] = None
+    write_key: WriteKey = None
+
+
+class Install(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An installation that wants a token for its anonymous id, or an id with one."""
+
+    anonymous_id: Annotated[
+        LooseId | None,
+        Meta(
+            description="The id that it has already; made by the server when absent. A stage that"
+            " enforces tokens wants one that still holds for it.",
+            examples=["0f8fad5b-d9cb-469f-a165-70867728950e"],
+        ),
+    ] = None
+    context: Context = None
     write_key: WriteKey = None

@@ -39,10 +39,17 @@ class InvalidRequest(WireError):
 
 
 class Unauthorized(WireError):
-    """The write key is missing or of another app."""
+    """The write key is missing or of another app; or the token is missing, or proves nothing."""
 
     status = 401
     code = "unauthorized"
+
+
+class Forbidden(WireError):
+    """The token is valid, and proves to be somebody else."""
+
+    status = 403
+    code = "forbidden"
 
 
 class NoSuchRoute(WireError):

@@ -25,6 +25,7 @@ from functions.wire.calls import (
     Call,
     Group,
     Identify,
+    Install,
     MessageKind,
     Sender,
     Track,
@@ -94,6 +95,12 @@ def read_asker(body: Json, now: int) -> Message:
         device=_device(asker, context),
         **read_context(context, _phone_clock(asker.sent_at, now)),
     )
+
+
+def read_install(body: Json) -> User | None:
+    """Who asks `POST /v1/devices` for a token; None where nobody is named yet."""
+    named = _id(_read(body, Install).anonymous_id)
+    return User("anonymous", named) if named else None
 
 
 def check_batch(shared: Json, items: list[msgspec.Raw]) -> None:

@@ -12,6 +12,7 @@ _WHOLE = (
     "version",
     "expectedVersion",
     "expectedRevision",
+    "overlapSeconds",
 )
 
 

@@ -28,6 +28,7 @@ from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from cli.campaigns import read_package
+from cli.dev.device_keys import KeysInMemory
 from cli.local_tables import NAMES, create_tables
 from functions.admin.api import AdminApi
 from functions.admin.imports import Importer
@@ -35,15 +36,20 @@ from functions.admin.service import Operator
 from functions.admin.users import Eraser
 from functions.core.campaign import Package
 from functions.core.model import Profile, User
+from functions.environment import Auth
 from functions.store import profiles
 from functions.store.campaigns import CampaignItem, LiveCampaigns
 from functions.store.counters import CounterItem
+from functions.store.device_keys import Parameters
 from functions.store.ledger import FactItem
 from functions.store.profiles import ProfileItem
 from functions.store.retry import Retry
 from functions.store.windows import WindowItem
 from functions.track.api import PublicApi
+from functions.track.authority import Authority
+from functions.track.installs import Installs
 from functions.track.service import Tracker
+from tests import rights
 from tests.engine.local import dynamodb_local, why_not
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +60,9 @@ WRITE_KEY = "test-write-key"
 HASHES = (sha256(WRITE_KEY.encode()).hexdigest(),)
 
 Json = dict[str, Any]
+
+watch = rights.watch
+"""Around every test: no function asks AWS for more than its role allows."""
 
 
 class Database:
@@ -169,15 +178,18 @@ def own_logger(stream: io.StringIO) -> Logger:
 class App:
     """An app that speaks HTTP to the functions: API Gateway events in, JSON out."""
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: Package, auth: Auth = "off") -> None:
         self.now = START
         self.pauses: list[float] = []
         self.seconds = 0.0
         self.log = io.StringIO()
         self.live = LiveCampaigns(package, HASHES)
+        self.device_keys = KeysInMemory()
         self.api = PublicApi(
             tracker=Tracker(self.pauses.append, random.Random(1).random, lambda: self.seconds),
             live=self.live,
+            authority=Authority("test", auth),
+            installs=Installs("test", self.device_keys),
             clock=lambda: self.now,
             logger=own_logger(self.log),
             salt="test-salt",
@@ -244,6 +256,8 @@ class Admin:
             clock=lambda: self.now,
             logger=own_logger(self.log),
             salt="test-salt",
+            auth="observe",
+            device_keys=Parameters("/softask/test/device-keys/"),
         )
 
     def send(

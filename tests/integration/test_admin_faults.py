@@ -11,8 +11,8 @@ from botocore.exceptions import ReadTimeoutError
 
 from cli.local_tables import NAMES
 from functions.core.campaign import CampaignFile, Package
-from functions.store.campaigns import LIVE, CampaignItem
-from functions.store.changes import CHANGES, MAX_BODY
+from functions.store.campaigns import CHANGES, LIVE, CampaignItem
+from functions.store.changes import MAX_BODY
 from functions.store.connection import MOST_AT_ONCE
 from tests.integration.conftest import SDK_ATTEMPTS, SECOND, Admin, App, Database, items
 

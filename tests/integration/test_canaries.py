@@ -170,6 +170,7 @@ def use_the_app(all_: Deployment) -> None:
     offers = [action["offerId"] for action in answer.get("actions", ())] or [f"of_{CANARY}"]
     all_.app_calls("POST", "/v1/actions", said(offerId=offers[0]))
     all_.app_calls("POST", "/v1/actions", said(intent="explicit"))
+    all_.app_calls("POST", "/v1/devices", {"anonymousId": INSTALL})
     for outcome in ("Shown", "Declined"):
         body = tracked(f"PushSoftAsk{outcome}", properties={"offerId": offers[0]})
         all_.app_calls("POST", "/v1/track", body)
@@ -212,6 +213,12 @@ def operate(all_: Deployment) -> None:
     call("PUT", one, {"campaign": changed, "expectedVersion": number})
     call("PUT", one, {"campaign": {CANARY: CANARY}, "expectedVersion": number})
     call("GET", f"{one}/versions")
+    keys = "/v1/admin/keys"
+    call("GET", keys)
+    call("POST", keys, {"use": "server", "name": CANARY, "reason": CANARY})
+    call("POST", keys, {"use": CANARY})
+    call("POST", f"{keys}/{{id}}/rotate", {"reason": CANARY})
+    call("DELETE", f"{keys}/{{id}}", query={"reason": CANARY})
     for action in ("pause", "resume"):
         call("POST", f"{one}/{action}", {"reason": CANARY})
     call("POST", f"{one}/rollback", {"version": number, "expectedVersion": number + 1})

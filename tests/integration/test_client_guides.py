@@ -33,6 +33,8 @@ VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z"), "a time"),
     (re.compile(r'"expiresInSeconds": \d+'), '"expiresInSeconds": 600'),
     (re.compile(r"127\.0\.0\.1:\d+"), "host"),
+    (re.compile(r"dk-[0-9a-f]{12}"), "dk-…"),
+    (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "a token"),
 )
 """What differs from run to run, and what stands for it."""
 
@@ -45,6 +47,7 @@ WORDS = (
     *("onApprove", "decline"),
     *("showAfterSeconds", "expiresInSeconds", "lastAskedAt", "lastDeclinedAt", "inForeground"),
     *("408, 410, 429, 460", "v1/batch", "v1/actions"),
+    *("X-Softask-Token", "v1/devices", "deviceToken", "unauthorized", "forbidden"),
 )
 """What a client must say or understand."""
 

@@ -152,7 +152,7 @@ def test_every_route_reaches_its_function(http: httpx.Client, route: str) -> Non
     method, path = route.split()
     path = path.replace("{id}", "push-softask").replace("{writeKey}", WRITE_KEY)
     response = http.request(method, path, content=b"{}")
-    assert response.status_code in (200, 400)
+    assert response.status_code in (200, 400, 404)
     assert {"success", "code", "openapi"} & response.json().keys()
 
 

@@ -9,7 +9,16 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions.core.campaign import ActionRule, OfferRule, Package
 from functions.core.compiled import Campaigns
-from functions.store.campaigns import LIVE, CampaignItem, Entry, LiveCampaigns, LiveSet, Version
+from functions.store.campaigns import (
+    CHANGES,
+    KEYS_HOLD,
+    LIVE,
+    CampaignItem,
+    Entry,
+    LiveCampaigns,
+    LiveSet,
+    Version,
+)
 from tests.integration.conftest import DAY, HASHES, SECOND, App, Database, message
 
 
@@ -301,7 +310,8 @@ def test_row_67_after_a_restore_nothing_of_the_snapshot_is_trusted(
 ) -> None:
     app.live.forget()
     app.live.at(app.now)
-    assert database.calls == ["GetItem"]
+    # LIVE, and as there is none, whether there ever was one.
+    assert database.calls == ["GetItem", "GetItem"]
 
 
 def test_a_clock_that_went_back_reads_anew(app: App, database: Database) -> None:
@@ -309,7 +319,7 @@ def test_a_clock_that_went_back_reads_anew(app: App, database: Database) -> None
     assert database.calls == ["GetItem"]
 
 
-def test_when_the_live_item_is_gone_the_packaged_campaigns_serve(
+def test_where_nothing_was_changed_a_live_item_may_go_and_the_packaged_campaigns_serve(
     app: App, package: Package
 ) -> None:
     publish(package)
@@ -318,6 +328,42 @@ def test_when_the_live_item_is_gone_the_packaged_campaigns_serve(
     CampaignItem(LIVE, 0).delete()
     app.now += 20 * SECOND
     assert app.live.at(app.now).campaigns.by_id["push-softask"].version == 0
+
+
+def lose_live() -> None:
+    """As somebody does by hand: what was changed is known still."""
+    CampaignItem(CHANGES, 1, body=b"{}").save()
+    CampaignItem(LIVE, 0).delete()
+
+
+def test_row_51_a_live_item_that_somebody_deleted_brings_back_no_packaged_campaign_or_key(
+    app: App, package: Package
+) -> None:
+    publish(package)
+    app.now += 20 * SECOND
+    app.live.at(app.now)
+    lose_live()
+
+    app.now += 20 * SECOND
+    live = app.live.at(app.now)
+    assert "LIVE is gone" in (live.problem or "")
+    assert live.campaigns.by_id["push-softask"].version == 3
+    app.now += 30 * SECOND
+    assert not app.live.at(app.now).campaigns.fresh
+    app.now += KEYS_HOLD
+    assert app.live.at(app.now).keys is None
+
+
+def test_row_51_a_function_that_starts_without_a_live_item_that_was_there_lets_nobody_in(
+    app: App, package: Package
+) -> None:
+    publish(package)
+    lose_live()
+    app.live.forget()
+
+    assert app.live.at(app.now).keys is None
+    status, answer = app.send("/v1/track", json.dumps(message("ValueMomentReached")))
+    assert (status, answer["code"]) == (503, "try_again")
 
 
 def test_the_write_keys_of_the_live_item_replace_the_packaged_ones(

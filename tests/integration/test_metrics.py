@@ -11,6 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 from msgspec import Meta
 
 from cli.dev import terminal
+from functions.core.campaign import Package
 from functions.core.model import FactKind
 from functions.core.reason import Reason
 from functions.ledger import handler as ledger
@@ -417,9 +418,11 @@ def test_row_19_a_sweep_that_could_not_see_everything_tells_no_lag(
 
 
 def test_every_metric_of_the_stage_is_emitted_by_some_function(
-    app: App, database: Database, logged: io.StringIO
+    app: App, database: Database, package: Package, logged: io.StringIO
 ) -> None:
     app.value_moment()
+    enforcing = App(package, "enforce")
+    enforcing.send("/v1/track", json.dumps(message("ValueMomentReached")))
     reasons = ["None", "TransactionConflict"]
     database.refuse("TransactWriteItems", "TransactionCanceledException", reasons, times=1)
     deliver(*written(known("u1")))
@@ -430,7 +433,11 @@ def test_every_metric_of_the_stage_is_emitted_by_some_function(
     app.now += 20_000
     app.send("/v1/track", json.dumps(message("ValueMomentReached", user="u3")))
     deliver({**POISON})
-    names = {name for line in (*lines(app.log), *lines(logged)) for name, _ in counted(line)}
+    names = {
+        name
+        for line in (*lines(app.log), *lines(enforcing.log), *lines(logged))
+        for name, _ in counted(line)
+    }
     assert {metric.value for metric in Metric} <= names
     assert names <= {
         *(metric.value for metric in Metric),

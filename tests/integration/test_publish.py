@@ -10,8 +10,8 @@ from botocore.exceptions import ReadTimeoutError
 
 from cli.local_tables import NAMES
 from functions.core.campaign import Package
-from functions.store.campaigns import LIVE, CampaignItem
-from functions.store.changes import CHANGES, MAX_BODY, MOST_LISTED
+from functions.store.campaigns import CHANGES, LIVE, CampaignItem
+from functions.store.changes import MAX_BODY, MOST_LISTED
 from functions.store.retry import MAX_ROUNDS
 from tests.integration.conftest import SECOND, Admin, App, Database, items
 

@@ -74,4 +74,4 @@ def test_row_67_after_a_restore_caches_connections_and_randomness_are_new(
     for model, client in zip((ProfileItem, CampaignItem), clients, strict=True):
         assert model._connection is not client
     invoke(entry, message("ValueMomentReached", writeKey="wrong"))
-    assert database.calls == ["GetItem"]
+    assert database.calls == ["GetItem", "GetItem"]

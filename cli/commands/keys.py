@@ -1,0 +1,262 @@
+"""`softask keys`: who may call: make, replace and revoke the keys of a stage."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from cli.commands.target import (
+    DEV_SERVER,
+    AsJson,
+    Profile,
+    Reason,
+    Region,
+    Url,
+    Yes,
+    because,
+    fail,
+    remote_at,
+)
+
+Json = dict[str, Any]
+
+app = typer.Typer(
+    help="Make, replace and revoke the keys of a stage.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")]
+PublicKey = Annotated[
+    Path | None,
+    typer.Option("--public-key", metavar="FILE", help="Of a user key: PEM or JWK, P-256."),
+]
+NewKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--new-key-file",
+        metavar="FILE",
+        help="Of a user key: make a pair, and write the private half there.",
+    ),
+]
+
+_NEXT = {
+    "write": "put the secret into the app as its write key.",
+    "server": "put the secret where your servers keep theirs; it may act for every user.",
+    "user": "sign your users' tokens with the private half and this id as kid"
+    " (softask token --help).",
+    "device": "nothing: POST /v1/devices signs with it.",
+}
+
+_SPAN = re.compile(r"(?:[0-9]{1,9}[smhd])+")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+@app.command("list")
+def list_keys(
+    as_json: AsJson = False,
+    url: Url = DEV_SERVER,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Every key, and what is done about tokens.
+
+    Example: softask keys list
+    """
+    with remote_at(url, profile, region) as remote:
+        from cli import render  # noqa: PLC0415 - rich
+        from cli.remote import path_of  # noqa: PLC0415
+
+        answer = remote.get(path_of("keys"))
+        if as_json:
+            render.put_json(answer)
+            return
+        typer.echo(f"Tokens: {render.printable(answer['auth'])}. Keys: {len(answer['keys'])}.")
+        rows = [_row(key) for key in answer["keys"]]
+        if rows:
+            headings = ("id", "use", "made", "by", "ends", "issuer", "name")
+            render.put(render.table(headings, rows))
+
+
+@app.command()
+def create(
+    use: Annotated[
+        Literal["write", "server", "user", "device"],
+        typer.Argument(metavar="USE", help="write, server, user or device."),
+    ],
+    name: Annotated[str, typer.Option(metavar="TEXT", help="What it is for, to people.")] = "",
+    issuer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a user key: what iss of its tokens says."),
+    ] = None,
+    public_key: PublicKey = None,
+    new_key_file: NewKeyFile = None,
+    sha256: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="Of a write key that is in use already: its SHA-256."),
+    ] = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+    url: Url = DEV_SERVER,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Make a key. A secret is printed once, and is kept nowhere.
+
+    write: names the app; travels in it. server: a secret that may act for every user. user:
+    verifies what your backend signs. device: Softask signs for anonymous installs with it.
+
+    Example: softask keys create user --issuer me --new-key-file key.pem
+    """
+    said = {"use": use, "name": name, **because(reason)}
+    said |= _said(issuer=issuer, sha256=sha256)
+    with remote_at(url, profile, region) as remote, _public(public_key, new_key_file) as public:
+        from cli.remote import path_of  # noqa: PLC0415 - httpx, botocore
+
+        answer = remote.post(path_of("keys"), {**said, **public})
+    _tell(answer, as_json)
+
+
+@app.command()
+def rotate(
+    id_: Id,
+    overlap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPAN",
+            help="How long the old one holds on, such as 36h or 30d; 0s: not at all.",
+        ),
+    ] = None,
+    public_key: PublicKey = None,
+    new_key_file: NewKeyFile = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+    url: Url = DEV_SERVER,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Make a key in place of another, which holds on.
+
+    Without --overlap: a write key for 30 days, a device key for 90, the others for one.
+
+    Example: softask keys rotate wk-0123456789ab --overlap 60d
+    """
+    said = because(reason) | _said(overlapSeconds=None if overlap is None else seconds(overlap))
+    with remote_at(url, profile, region) as remote, _public(public_key, new_key_file) as public:
+        from cli.remote import path_of  # noqa: PLC0415 - httpx, botocore
+
+        answer = remote.post(path_of("keys", id_, "rotate"), {**said, **public})
+    _tell(answer, as_json)
+
+
+@app.command()
+def revoke(
+    id_: Id,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even the last write key: no app may call then.")
+    ] = False,
+    yes: Yes = False,
+    reason: Reason = None,
+    as_json: AsJson = False,
+    url: Url = DEV_SERVER,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Refuse a key from now on.
+
+    Every function knows within 20 seconds.
+
+    Example: softask keys revoke sk-0123456789ab --reason "leaked"
+    """
+    _check_consent(id_, yes)
+    with remote_at(url, profile, region) as remote:
+        from cli import render  # noqa: PLC0415 - rich
+        from cli.remote import path_of  # noqa: PLC0415
+
+        said = "true" if force else None
+        answer = remote.delete(path_of("keys", id_), force=said, reason=reason)
+        if as_json:
+            render.put_json(answer)
+            return
+        typer.echo(f"{render.printable(id_)}: revoked (revision {answer['revision']})")
+
+
+def seconds(span: str) -> int:
+    """`36h` as 129,600; ends the command for what is no span."""
+    if not _SPAN.fullmatch(span):
+        fail(f"{span} is no span such as 90s, 15m, 36h or 30d.", 2)
+    parts = re.findall(r"([0-9]+)([smhd])", span)
+    return sum(int(count) * _SECONDS[unit] for count, unit in parts)
+
+
+@contextmanager
+def _public(file: Path | None, new_file: Path | None) -> Iterator[Json]:
+    """The public key for the body. A pair that was refused within the block leaves no file."""
+    if file is not None and new_file is not None:
+        fail("Say --public-key or --new-key-file, not both.", 2)
+    if file is None and new_file is None:
+        yield {}
+        return
+    from cli import key_files  # noqa: PLC0415 - cryptography
+    from cli.remote import Refused  # noqa: PLC0415
+
+    try:
+        public = key_files.read_public(file) if file else key_files.make(new_file or Path())
+    except key_files.KeyFileError as error:
+        fail(str(error), 2)
+    try:
+        yield {"publicKey": public}
+    except Refused:
+        if new_file is not None:
+            new_file.unlink()
+        raise
+
+
+def _said(**parts: Any) -> Json:
+    return {name: value for name, value in parts.items() if value is not None}
+
+
+def _tell(answer: Json, as_json: bool) -> None:
+    from cli import render  # noqa: PLC0415 - rich
+
+    if as_json:
+        render.put_json(answer)
+        return
+    key, replaced = answer["key"], answer.get("replaced")
+    typer.echo(f"id: {render.printable(key['id'])}")
+    if answer["secret"]:
+        typer.echo(f"secret (shown only now): {render.printable(answer['secret'])}")
+    typer.echo(f"Next: {_NEXT.get(key['use'], 'see docs/authentication.md.')}")
+    if replaced:
+        ends = render.moment(replaced["endsAt"])
+        typer.echo(f"{render.printable(replaced['id'])} holds until {ends}.")
+
+
+def _row(key: Mapping[str, Any]) -> tuple[Any, ...]:
+    from cli import render  # noqa: PLC0415 - rich
+
+    made, ends = key.get("madeAt"), key.get("endsAt")
+    return (
+        key["id"],
+        key["use"],
+        render.moment(made) if made else "with the deploy",
+        render.person(key.get("madeBy")) or None,
+        render.moment(ends) if ends else None,
+        key.get("issuer"),
+        key["name"] or None,
+    )
+
+
+def _check_consent(id_: str, yes: bool) -> None:
+    from cli import render  # noqa: PLC0415 - rich
+    from cli.commands import publishing  # noqa: PLC0415 - httpx, botocore
+
+    if yes:
+        return
+    if not publishing.is_terminal():
+        fail("There is nobody to ask here: say --yes.", 2)
+    if not typer.confirm(f"Revoke {render.printable(id_)}? Whoever calls with it is refused then."):
+        fail("Nothing was revoked.")

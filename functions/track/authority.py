@@ -1,0 +1,177 @@
+"""Who may speak for whom. The key says which app calls, or that its own servers do; of the app,
+a token says which user.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from functions.core.model import Message, User
+from functions.environment import Auth
+from functions.store.access import AccessKey, Keys, KeyUse
+from functions.wire.calls import MessageKind
+from functions.wire.errors import Forbidden, TooLarge, Unauthorized, WireError
+from functions.wire.tokens import (
+    DEVICE_LIFETIME,
+    DEVICE_TOKEN,
+    TOKEN,
+    USER_LIFETIME,
+    Given,
+    TokenKey,
+    Verifier,
+)
+from functions.wire.write_keys import matching, unknown_key
+
+MOST_TOKENS = 20
+"""Different ones in a batch: each costs a tenth of a millisecond."""
+
+CALLERS = (KeyUse.WRITE, KeyUse.SERVER)
+
+_OTHERS = "The token is not this user's."
+_NO_DEVICE = "Send context.softask.deviceToken: it proves the anonymous id that becomes the user's."
+_NOT_MERGED = "The anonymous id was not merged. {}"
+
+Proven = User | WireError
+"""Whom a token speaks for, or why it speaks for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message, the call that it came as, and the tokens that it brings."""
+
+    kind: MessageKind
+    message: Message
+    given: Given
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A message as it may be taken, and what was left out of it.
+
+    refusal: why it may not be taken where tokens are enforced; of a stage that observes, what it
+    would be.
+    """
+
+    message: Message
+    refusal: WireError | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def caller(key: str, keys: Keys, now: int, uses: Collection[KeyUse] = CALLERS) -> KeyUse:
+    """What the key is for; raises `Unauthorized` unless it is one of those, and holds."""
+    holding = [each for each in keys.values() if each.use in uses and each.holds(now)]
+    place = matching(key, [each.sha256 for each in holding])
+    if place is None:
+        raise unknown_key()
+    return holding[place].use
+
+
+def audience(stage: str) -> str:
+    """What `aud` must be, and of Softask's own tokens also `iss`."""
+    return f"softask-{stage}"
+
+
+def token_keys(keys: Keys, stage: str, now: int) -> dict[str, TokenKey]:
+    """The keys that verify tokens at `now`, each with the namespace that it speaks for."""
+    return {
+        id_: _token_key(key, stage)
+        for id_, key in keys.items()
+        if key.use not in CALLERS and key.holds(now)
+    }
+
+
+def _token_key(key: AccessKey, stage: str) -> TokenKey:
+    if key.use is KeyUse.USER:
+        return TokenKey(kind="user", public=key.public, issuer=key.issuer, longest=USER_LIFETIME)
+    return TokenKey(
+        kind="anonymous", public=key.public, issuer=audience(stage), longest=DEVICE_LIFETIME
+    )
+
+
+def refusal(user: User, proven: Proven, place: str = TOKEN) -> WireError | None:
+    """Why whoever proves that may not act for the user. It never depends on what is stored."""
+    if isinstance(proven, WireError):
+        return type(proven)(proven.message, place)
+    return None if proven == user else Forbidden(_OTHERS, place)
+
+
+def judged(kind: MessageKind, message: Message, token: Proven, device: Proven | None) -> Judged:
+    """By what the message's tokens prove; `device` is None where it brings no device token.
+
+    To merge an anonymous id both must be proven. An alias does nothing else; an identify that
+    lacks that proof is taken without the merge, as Segment's SDKs name their anonymous id in
+    each.
+    """
+    problem = refusal(message.user, token)
+    if problem is not None:
+        return Judged(message, problem)
+    proven = replace(message, verified=True)
+    if not message.merges:
+        return Judged(proven)
+    problem = _merging(message.merges, device)
+    if problem is None:
+        return Judged(proven)
+    if kind == "alias":
+        return Judged(message, problem)
+    alone = replace(proven, merges="")
+    return Judged(alone, warnings=(_NOT_MERGED.format(problem.message),))
+
+
+def _merging(anonymous_id: str, device: Proven | None) -> WireError | None:
+    if device is None:
+        return Forbidden(_NO_DEVICE, DEVICE_TOKEN)
+    return refusal(User("anonymous", anonymous_id), device, DEVICE_TOKEN)
+
+
+class Authority:
+    """The stage's rule, and the tokens that it verified lately."""
+
+    def __init__(self, stage: str, mode: Auth) -> None:
+        self._stage = stage
+        self._mode = mode
+        self._verifier = Verifier(audience(stage))
+
+    @property
+    def enforces(self) -> bool:
+        """Whether a refusal holds; else it is only told."""
+        return self._mode == "enforce"
+
+    def judge(self, sent: Sequence[Sent], by: KeyUse, keys: Keys, now: int) -> list[Judged]:
+        """The messages of one call, in their order; raises `TooLarge` beyond 20 tokens."""
+        if by is KeyUse.SERVER:
+            return [Judged(replace(each.message, verified=True)) for each in sent]
+        if self._mode == "off":
+            return [Judged(each.message) for each in sent]
+        different = {token for each in sent for token in (each.given.token, each.given.device)}
+        if len(different - {None}) > MOST_TOKENS:
+            too_many = TooLarge(f"A batch has at most {MOST_TOKENS} different tokens.", "batch")
+            if self.enforces:
+                raise too_many
+            return [Judged(each.message, too_many) for each in sent]
+        trusted = token_keys(keys, self._stage, now)
+        proven = {token: self._proven(token, trusted, now) for token in different}
+        return [self._judged(each, proven) for each in sent]
+
+    def judge_install(
+        self, user: User, given: Given, by: KeyUse, keys: Keys, now: int
+    ) -> WireError | None:
+        """Why the anonymous id gets no token. Until tokens are enforced each gets its own, so
+        that installs have theirs when they are."""
+        if by is KeyUse.SERVER or not self.enforces:
+            return None
+        return refusal(user, self._proven(given.token, token_keys(keys, self._stage, now), now))
+
+    def _judged(self, sent: Sent, proven: Mapping[str | None, Proven]) -> Judged:
+        token, device = sent.given.token, sent.given.device
+        merging = None if device is None else proven[device]
+        found = judged(sent.kind, sent.message, proven[token], merging)
+        if self.enforces:
+            return found
+        return Judged(replace(sent.message, verified=found.message.verified), found.refusal)
+
+    def _proven(self, token: object, trusted: Mapping[str, TokenKey], now: int) -> Proven:
+        try:
+            return self._verifier.verify(token, trusted, now)
+        except Unauthorized as error:
+            return error

@@ -1,0 +1,312 @@
+"""`softask keys`, against a server whose answers each test writes down, and against a real one."""
+
+import json
+import stat
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from joserfc.jwk import ECKey
+
+from cli import remote
+from cli.commands import publishing
+from cli.demo.process import dev_server
+from cli.dev.environment import WRITE_KEY
+from cli.remote import Remote
+from tests.integration.test_commands import Server, softask
+
+Json = dict[str, Any]
+
+pytestmark = pytest.mark.xdist_group("keys_commands")
+
+KEYS = "/v1/admin/keys"
+SERVER_KEY = {
+    "id": "sk-60303ae22b99",
+    "use": "server",
+    "name": "billing",
+    "madeAt": "2026-11-21T10:00:00Z",
+    "madeBy": "arn:aws:sts::123456789012:assumed-role/Growth/anna",
+}
+OF_A_DEPLOY = {"id": "wk-1b4f0e985197", "use": "write", "name": ""}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A server that makes every key it is asked for."""
+    server = Server()
+    monkeypatch.setattr(remote, "Remote", partial(Remote, transport=httpx.MockTransport(server)))
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("SOFTASK_URL", raising=False)
+    server.says(f"POST {KEYS}", revision=1, key=SERVER_KEY, secret="sk_s3cret")  # noqa: S106 - made up
+    return server
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody sits at a terminal."""
+    monkeypatch.setattr(publishing, "is_terminal", lambda: True)
+
+
+# --- list ---
+
+
+def test_the_list_says_what_each_key_is_for_and_what_is_done_about_tokens(server: Server) -> None:
+    replaced = {**SERVER_KEY, "id": "sk-9f86d081884c", "endsAt": "2026-11-22T10:00:00Z"}
+    user = {**SERVER_KEY, "id": "uk-1", "use": "user", "name": "", "issuer": "backend"}
+    keys = [SERVER_KEY, replaced, user, OF_A_DEPLOY]
+    server.says(f"GET {KEYS}", revision=3, auth="observe", keys=keys)
+
+    code, out, _ = softask("keys", "list")
+
+    assert code == 0
+    made = "2026-11-21 10:00 UTC anna"
+    assert [" ".join(line.split()) for line in out.splitlines()] == [
+        "Tokens: observe. Keys: 4.",
+        "id use made by ends issuer name",
+        f"sk-60303ae22b99 server {made} - - billing",
+        f"sk-9f86d081884c server {made} 2026-11-22 10:00 UTC - billing",
+        f"uk-1 user {made} - backend -",
+        "wk-1b4f0e985197 write with the deploy - - - -",
+    ]
+
+
+def test_a_stage_without_keys_is_told_of_in_one_line(server: Server) -> None:
+    server.says(f"GET {KEYS}", revision=3, auth="off", keys=[])
+
+    assert softask("keys", "list") == (0, "Tokens: off. Keys: 0.\n", "")
+
+
+# --- create ---
+
+
+def test_a_secret_is_printed_once_with_what_to_do_next(server: Server) -> None:
+    said = softask("keys", "create", "server", "--name", "billing", "--reason", "invoices")
+
+    assert said == (
+        0,
+        "id: sk-60303ae22b99\nsecret (shown only now): sk_s3cret\n"
+        "Next: put the secret where your servers keep theirs; it may act for every user.\n",
+        "",
+    )
+    assert server.changes() == [
+        (f"POST {KEYS}", {"use": "server", "name": "billing", "reason": "invoices"})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("use", "next_"),
+    [("write", "into the app"), ("user", "as kid"), ("device", "POST /v1/devices")],
+)
+def test_each_kind_of_key_says_what_comes_next(server: Server, use: str, next_: str) -> None:
+    key = {**SERVER_KEY, "use": use}
+    server.says(f"POST {KEYS}", revision=1, key=key, secret=None)
+
+    _, out, _ = softask("keys", "create", use)
+
+    assert next_ in out.splitlines()[-1]
+    assert "secret (" not in out
+
+
+@pytest.mark.usefixtures("server")
+def test_the_answer_comes_as_json_where_that_is_wanted() -> None:
+    _, out, _ = softask("keys", "create", "server", "--json")
+
+    assert json.loads(out) == {"revision": 1, "key": SERVER_KEY, "secret": "sk_s3cret"}
+
+
+def test_a_new_pair_s_private_half_stays_here_for_its_owner_alone(
+    server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "private.pem"
+
+    code, _, _ = softask("keys", "create", "user", "--issuer", "me", "--new-key-file", file)
+
+    assert code == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    private = ECKey.import_key(file.read_text())
+    [(_, body)] = server.changes()
+    assert body["publicKey"] == private.as_dict(private=False)
+    assert (body["use"], body["issuer"]) == ("user", "me")
+
+
+def test_no_key_file_is_ever_overwritten(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "private.pem"
+    file.write_text("mine")
+
+    code, _, err = softask("keys", "create", "user", "--issuer", "me", "--new-key-file", file)
+
+    assert (code, err) == (2, f"{file} is there already, and is not overwritten.\n")
+    assert file.read_text() == "mine"
+    assert server.asked == []
+
+
+def test_a_pair_that_was_refused_leaves_no_file(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "private.pem"
+    server.says(f"POST {KEYS}", 400, code="invalid_request", message="No.", field="issuer")
+
+    code, _, err = softask("keys", "create", "user", "--new-key-file", file)
+
+    assert (code, err) == (1, "issuer: No.\n")
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("form", ["pem", "jwk"])
+def test_a_public_key_is_sent_in_one_form_whatever_the_file_holds(
+    server: Server, tmp_path: Path, form: str
+) -> None:
+    key = ECKey.generate_key("P-256")
+    public = key.as_dict(private=False)
+    file = tmp_path / "public"
+    file.write_bytes(key.as_pem(private=False) if form == "pem" else json.dumps(public).encode())
+
+    softask("keys", "create", "user", "--issuer", "me", "--public-key", file)
+
+    [(_, body)] = server.changes()
+    assert body["publicKey"] == public
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (ECKey.generate_key("P-256").as_pem(private=True), "holds a private key"),
+        (json.dumps(ECKey.generate_key("P-256").as_dict(private=True)).encode(), "a private key"),
+        (ECKey.generate_key("P-384").as_pem(private=False), "curve P-256"),
+        (b"-----BEGIN PUBLIC KEY-----", "must be a PEM that begins with"),
+        (b"\xff\xfe", "is no text"),
+        (None, "No such file"),
+    ],
+)
+def test_what_is_no_public_key_is_refused_here_and_nothing_is_sent(
+    server: Server, tmp_path: Path, content: bytes | None, told: str
+) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+
+    code, _, err = softask("keys", "create", "user", "--issuer", "me", "--public-key", file)
+
+    assert code == 2
+    assert err.startswith(str(file))
+    assert told in err
+    assert server.asked == []
+
+
+def test_a_key_comes_from_one_file(server: Server, tmp_path: Path) -> None:
+    new, old = tmp_path / "new", tmp_path / "old"
+
+    code, _, err = softask(
+        "keys", "create", "user", "--issuer", "me", "--new-key-file", new, "--public-key", old
+    )
+
+    assert (code, err) == (2, "Say --public-key or --new-key-file, not both.\n")
+    assert server.asked == []
+
+
+# --- rotate and revoke ---
+
+
+def test_a_rotation_says_until_when_the_old_key_holds(server: Server) -> None:
+    replaced = {**SERVER_KEY, "id": "sk-1", "endsAt": "2026-11-23T22:00:00Z"}
+    route = f"POST {KEYS}/sk-1/rotate"
+    server.says(route, revision=2, key=SERVER_KEY, secret="sk_s3cret", replaced=replaced)  # noqa: S106 - made up
+
+    code, out, _ = softask("keys", "rotate", "sk-1", "--overlap", "2d12h", "--reason", "yearly")
+
+    assert code == 0
+    assert out.splitlines()[-1] == "sk-1 holds until 2026-11-23 22:00 UTC."
+    assert server.changes() == [(route, {"overlapSeconds": 216_000, "reason": "yearly"})]
+
+
+@pytest.mark.parametrize("span", ["", "1", "1w", "-1d", "d", "1d ", "1.5h", "9999999999d"])
+def test_what_is_no_span_is_wrong_usage(server: Server, span: str) -> None:
+    code, _, err = softask("keys", "rotate", "sk-1", "--overlap", span)
+
+    assert code == 2
+    assert "is no span such as" in err
+    assert server.asked == []
+
+
+@pytest.mark.usefixtures("ask")
+def test_a_revocation_asks_first(server: Server) -> None:
+    server.says(f"DELETE {KEYS}/sk-1?reason=leaked", id="sk-1", revision=4)
+    said = softask("keys", "revoke", "sk-1", "--reason", "leaked", typed="n\n")
+    assert (said[0], server.asked) == (1, [])
+
+    code, out, _ = softask("keys", "revoke", "sk-1", "--reason", "leaked", typed="y\n")
+
+    assert (code, out.splitlines()[-1].rpartition("? ")[2]) == (0, "sk-1: revoked (revision 4)")
+
+
+def test_a_revocation_that_nobody_can_be_asked_about_is_not_made(server: Server) -> None:
+    code, _, err = softask("keys", "revoke", "sk-1")
+
+    assert (code, err) == (2, "There is nobody to ask here: say --yes.\n")
+    assert server.asked == []
+
+
+def test_the_last_write_key_goes_by_force(server: Server) -> None:
+    problem = "wk-1 is the last write key."
+    server.says(f"DELETE {KEYS}/wk-1", 409, code="last_write_key", message=problem, field="id")
+    server.says(f"DELETE {KEYS}/wk-1?force=true", id="wk-1", revision=5)
+
+    assert softask("keys", "revoke", "wk-1", "--yes") == (1, "", f"{problem}\n")
+    said = softask("keys", "revoke", "wk-1", "--yes", "--force")
+    assert said == (0, "wk-1: revoked (revision 5)\n", "")
+
+
+# --- help ---
+
+
+@pytest.mark.parametrize("command", ["list", "create", "rotate", "revoke"])
+def test_every_command_takes_a_target_and_has_an_example_in_one_line(command: str) -> None:
+    code, out, _ = softask("keys", command, "--help")
+
+    assert code == 0
+    options = ("--url", "SOFTASK_URL", "--profile", "--region", "--json")
+    assert all(option in out for option in options)
+    [example] = [line for line in out.splitlines() if "Example: softask" in line]
+    assert example.strip().startswith(f"Example: softask keys {command}")
+    assert out.splitlines()[out.splitlines().index(example) + 1] == ""
+
+
+def test_every_command_is_summed_up_in_one_line() -> None:
+    _, out, _ = softask("keys", "--help")
+
+    assert "..." not in out.partition("Commands:")[2]
+
+
+# --- on a dev server ---
+
+
+def status(url: str, key: str) -> int:
+    body = {"userId": "u1", "event": "Looked"}
+    with httpx.Client(base_url=url, auth=(key, ""), trust_env=False, timeout=30) as http:
+        return http.post("/v1/track", json=body).status_code
+
+
+def made(*arguments: str | Path) -> Json:
+    code, out, err = softask("keys", *arguments, "--json")
+    assert code == 0, err
+    answer: Json = json.loads(out)
+    return answer
+
+
+def test_keys_that_a_command_makes_and_revokes_count_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with dev_server() as url:
+        monkeypatch.setenv("SOFTASK_URL", url)
+        server_key, device = made("create", "server"), made("create", "device")
+        pair = ("--issuer", "me", "--new-key-file", tmp_path / "private.pem")
+        user = made("create", "user", *pair)
+        [shipped] = [key for key in made("list")["keys"] if "madeAt" not in key]
+        write = made("rotate", shipped["id"], "--overlap", "0s")
+
+        assert [status(url, key) for key in (server_key["secret"], write["secret"])] == [200, 200]
+        assert status(url, WRITE_KEY) == 401
+        made("revoke", server_key["key"]["id"], "--yes")
+        assert status(url, server_key["secret"]) == 401
+        ids = {answer["key"]["id"] for answer in (device, user, write)}
+        assert {key["id"] for key in made("list")["keys"]} == {*ids, shipped["id"]}
