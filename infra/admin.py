@@ -1,17 +1,19 @@
 """The function that operates what is live."""
 
 from aws_cdk import Duration
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.function import Function
 from infra.stages import Stage
-from infra.tables import Tables
-from infra.track import profile_environment
+from infra.tables import TableSet
+from infra.track import device_keys_arn, profile_environment
 
 
 class Admin(Function):
-    """Lambda `admin`: publishes, pauses and explains campaigns; moves users in, and out; reports.
+    """Lambda `admin`: publishes, pauses and explains campaigns; moves users in, and out; reports;
+    makes and revokes keys.
 
     Who may call it is the API's business (IAM); what it may do is written here.
     """
@@ -23,13 +25,15 @@ class Admin(Function):
         *,
         stage: Stage,
         code: lambda_.Code,
-        tables: Tables,
+        tables: TableSet,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
             stage=stage,
             code=code,
+            key=key,
             handler="functions.admin.handler.handler",
             description="Softask: operates live campaigns, for signed callers",
             environment={
@@ -55,3 +59,4 @@ class Admin(Function):
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
             tables.campaigns.table_arn,
         )
+        self.allow(["ssm:PutParameter"], device_keys_arn(self, stage))

@@ -3,6 +3,9 @@
 It holds `functions/`, the compiled campaigns, the OpenAPI document and the runtime dependencies,
 and nothing that Lambda would load in vain: botocore's 440 services cost 16 MB and 20 ms at each
 cold start.
+
+Built from the repository, or from an installed package, which carries the lock file and the
+campaigns in `infra/shipped` (see `pyproject.toml`).
 """
 
 import os
@@ -27,27 +30,43 @@ PLATFORMS: dict[Architecture, str] = {
     "x86_64": "x86_64-manylinux2014",
 }
 
-_SERVICES = {"dynamodb": "2012-08-10", "events": "2015-10-07"}
+_SHIPPED = Path(__file__).parent / "shipped"
+_HOME = _SHIPPED if _SHIPPED.exists() else ROOT
+CAMPAIGNS = _HOME / "campaigns"
+_LOCK = _HOME / "requirements" / "runtime.txt"
+
+_SERVICES = {"dynamodb": "2012-08-10", "events": "2015-10-07", "ssm": "2014-11-06"}
 # Read for paginators, waiters and the documentation; no function asks for them.
 _UNUSED_MODELS = ("examples-1.json", "paginators-1.json", "waiters-2.json")
+
+_UNREAD = (
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*",
+    "**/*.pyi",
+    "**/py.typed",
+)
+# cryptography needs cffi's compiled module at run time; the rest of it makes such modules.
+_UNLOADED = ("bin", "cffi", "pycparser")
 
 
 class BuildError(RuntimeError):
     """A tool that the build runs has failed; the message carries what it said."""
 
 
-def build(out: Path, *, platform: str, python: str = LAMBDA_PYTHON) -> None:
+def build(
+    out: Path, *, platform: str, python: str = LAMBDA_PYTHON, campaigns: Path = CAMPAIGNS
+) -> None:
     """Builds the asset in the folder `out` for uv's `platform` and Python's minor version.
 
-    The same inputs give the same bytes. Sources are byte-compiled where this machine has that
-    Python; compiled by another version they would be dead weight.
+    `campaigns` serve until others are published. The same inputs give the same bytes. Sources are
+    byte-compiled where this machine has that Python; compiled by another version they would be
+    dead weight.
     """
-    install(ROOT / "requirements" / "runtime.txt", out, platform=platform, python=python)
+    install(_LOCK, out, platform=platform, python=python)
     _drop_what_lambda_never_reads(out)
     _prune_botocore(out / "botocore" / "data")
     unwanted = shutil.ignore_patterns("__pycache__", "tests", "campaigns.json", "openapi.json")
     shutil.copytree(ROOT / "functions", out / "functions", ignore=unwanted)
-    (out / "functions" / "campaigns.json").write_bytes(compile_folder(ROOT / "campaigns"))
+    (out / "functions" / "campaigns.json").write_bytes(compile_folder(campaigns))
     (out / "functions" / "openapi.json").write_bytes(compact())
     if interpreter := find_python(python):
         _byte_compile(out, interpreter)
@@ -87,14 +106,17 @@ def find_python(version: str) -> Path | None:
     return Path(found.stdout.strip()) if found.returncode == 0 else None
 
 
-def code(architecture: Architecture) -> lambda_.Code:
-    """The asset for functions of that architecture, built once when the stack is synthesised."""
+def code(architecture: Architecture, *, campaigns: Path = CAMPAIGNS) -> lambda_.Code:
+    """The asset for functions of that architecture, built once when the stack is synthesised.
+
+    With `campaigns`, a folder of an app's own takes the place of those that Softask ships.
+    """
     return lambda_.Code.from_asset(
         str(ROOT / "functions"),
         asset_hash_type=AssetHashType.OUTPUT,
         bundling=BundlingOptions(
             image=lambda_.Runtime.PYTHON_3_13.bundling_image,
-            local=_UvBundling(PLATFORMS[architecture]),
+            local=_UvBundling(PLATFORMS[architecture], campaigns),
         ),
     )
 
@@ -103,8 +125,9 @@ def code(architecture: Architecture) -> lambda_.Code:
 class _UvBundling:
     """Builds in place of CDK's Docker image; a failure is an error, never a reason for Docker."""
 
-    def __init__(self, platform: str) -> None:
+    def __init__(self, platform: str, campaigns: Path) -> None:
         self._platform = platform
+        self._campaigns = campaigns
 
     def try_bundle(
         self,
@@ -113,7 +136,7 @@ class _UvBundling:
         image: DockerImage,  # noqa: ARG002 (jsii passes it by name)
         **_options: object,
     ) -> bool:
-        build(Path(output_dir), platform=self._platform)
+        build(Path(output_dir), platform=self._platform, campaigns=self._campaigns)
         if find_python(LAMBDA_PYTHON) is None:
             sys.stderr.write(
                 f"softask: this machine has no Python {LAMBDA_PYTHON}, so the functions are not "
@@ -125,9 +148,11 @@ class _UvBundling:
 def _drop_what_lambda_never_reads(out: Path) -> None:
     for path in out.glob("*.dist-info"):
         shutil.rmtree(path)
-    for path in out.glob("aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*"):
-        path.unlink()
-    shutil.rmtree(out / "bin", ignore_errors=True)
+    for pattern in _UNREAD:
+        for path in list(out.glob(pattern)):
+            path.unlink()
+    for name in _UNLOADED:
+        shutil.rmtree(out / name, ignore_errors=True)
     (out / ".lock").unlink(missing_ok=True)
 
 

@@ -47,8 +47,8 @@ class Watched:
 
     stage: str
     functions: Mapping[str, lambda_.Function]
-    tables: Mapping[str, dynamodb.TableV2]
-    api: apigatewayv2.HttpApi
+    tables: Mapping[str, dynamodb.ITable]
+    api: apigatewayv2.IHttpApi
     dead_letters: sqs.Queue
     failed_records: s3.Bucket
     streams: Sequence[lambda_.EventSourceMapping]
@@ -109,7 +109,7 @@ class Watched:
         )
 
 
-def _throttles(table: dynamodb.TableV2, name: str) -> Iterator[tuple[str, cloudwatch.Metric]]:
+def _throttles(table: dynamodb.ITable, name: str) -> Iterator[tuple[str, cloudwatch.Metric]]:
     owners: dict[str, dict[str, str]] = {
         "": {},
         **{index: {"GlobalSecondaryIndexName": index} for index in INDEXES.get(name, ())},
@@ -211,6 +211,7 @@ def _requests(watched: Watched) -> Iterator[_Graph]:
             api.metric_server_error(statistic="Sum", period=FIVE_MINUTES, label="5xx"),
             watched.own(Metric.BUSY),
             watched.own(Metric.UNAVAILABLE),
+            watched.own(Metric.TOKEN_REFUSED),
         ],
     )
     yield (

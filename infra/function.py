@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -22,7 +23,7 @@ class Function(Construct):
     The role may write to that log group and to X-Ray; `allow` grants the rest, action by action.
     Callers use `alias`, which always names a published version; metrics are those of `function`,
     of whichever version. `code` holds the whole asset; a subclass names its handler in it, its
-    environment, and what it may do.
+    environment, and what it may do. `key` encrypts the log, in place of CloudWatch's own.
     """
 
     def __init__(
@@ -32,17 +33,20 @@ class Function(Construct):
         *,
         stage: Stage,
         code: lambda_.Code,
+        key: kms.IKey | None,
         handler: str,
         environment: Mapping[str, str],
         timeout: Duration,
         description: str,
         snap_start: bool = False,
+        reserved_concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = logs.LogGroup(
             self,
             "Logs",
             retention=logs.RetentionDays[stage.log_retention],
+            encryption_key=key,
             removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
         )
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -62,6 +66,7 @@ class Function(Construct):
             },
             memory_size=512,
             timeout=timeout,
+            reserved_concurrent_executions=reserved_concurrency,
             role=self._role,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,

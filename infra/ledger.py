@@ -5,13 +5,14 @@ from typing import Any
 import jsii
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.function import Function
 from infra.stages import Stage
-from infra.tables import Tables
+from infra.tables import TableSet
 
 _HAS_OUTBOX = {
     "dynamodb": {"NewImage": {"outbox": {"B": lambda_.FilterRule.exists()}}},
@@ -59,13 +60,15 @@ class Ledger(Function):
         *,
         stage: Stage,
         code: lambda_.Code,
-        tables: Tables,
+        tables: TableSet,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
             stage=stage,
             code=code,
+            key=key,
             handler="functions.ledger.handler.handler",
             description="Softask: writes and counts each fact of the streams once",
             environment={
@@ -83,35 +86,25 @@ class Ledger(Function):
             ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchWriteItem"],
             tables.ledger.table_arn,
         )
-        self.failed_records = self._failed_records(keep=stage.keep_data)
+        self.failed_records = self._failed_records(stage, key)
         self.streams = (
             self._read("Profiles", tables.profiles, _HAS_OUTBOX, _IS_TOMBSTONE),
             self._read("RetryWindows", tables.windows, _GONE_OR_MOVED),
         )
 
-    def _failed_records(self, *, keep: bool) -> s3.Bucket:
-        bucket = s3.Bucket(
-            self,
-            "FailedRecords",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    expiration=Duration.days(30),
-                    abort_incomplete_multipart_upload_after=Duration.days(1),
-                )
-            ],
-            removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
-        )
+    def _failed_records(self, stage: Stage, key: kms.IKey | None) -> s3.Bucket:
+        """Records hold profiles whole: where data matters, `Reads` says who took them."""
+        # S3 delivers its logs to no bucket that is encrypted with a customer's key.
+        reads = _bucket(self, "Reads", stage, kept=Duration.days(365)) if stage.keep_data else None
+        bucket = _bucket(self, "FailedRecords", stage, kept=Duration.days(30), key=key, reads=reads)
         self.allow(["s3:PutObject"], bucket.arn_for_objects("*"))
         self.allow(["s3:ListBucket"], bucket.bucket_arn)
+        if key:
+            self.allow(["kms:GenerateDataKey"], key.key_arn)
         return bucket
 
     def _read(
-        self, construct_id: str, table: dynamodb.TableV2, *patterns: dict[str, Any]
+        self, construct_id: str, table: dynamodb.ITable, *patterns: dict[str, Any]
     ) -> lambda_.EventSourceMapping:
         """Delivers the records that one of the patterns matches."""
         stream = table.table_stream_arn
@@ -136,3 +129,34 @@ class Ledger(Function):
             on_failure=_WholeRecords(self.failed_records),
             metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]),
         )
+
+
+def _bucket(
+    scope: Construct,
+    construct_id: str,
+    stage: Stage,
+    *,
+    kept: Duration,
+    key: kms.IKey | None = None,
+    reads: s3.IBucket | None = None,
+) -> s3.Bucket:
+    """Private and encrypted, for objects that expire. Accesses are logged to `reads`."""
+    return s3.Bucket(
+        scope,
+        construct_id,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        encryption=s3.BucketEncryption.KMS if key else s3.BucketEncryption.S3_MANAGED,
+        encryption_key=key,
+        bucket_key_enabled=True if key else None,
+        enforce_ssl=True,
+        minimum_tls_version=1.2,
+        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+        server_access_logs_bucket=reads,
+        lifecycle_rules=[
+            s3.LifecycleRule(
+                expiration=kept,
+                abort_incomplete_multipart_upload_after=Duration.days(1),
+            )
+        ],
+        removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
+    )

@@ -19,7 +19,7 @@ from infra.function import Function
 from infra.ledger import Ledger
 from infra.stages import Stage
 from infra.sweep import Sweep
-from infra.tables import Tables
+from infra.tables import TableSet
 
 _ALARMS = iam.ServicePrincipal("cloudwatch.amazonaws.com")
 _QUIET = cloudwatch.TreatMissingData.NOT_BREACHING
@@ -48,7 +48,8 @@ class _Rule:
 
 
 class Monitoring(Construct):
-    """Watches everything that the stack has, and tells `topic`.
+    """Watches everything that the stack has, and tells `topic`. `alarms` go by what they watch:
+    `track-errors`.
 
     The stage's `alarm_email`, if there is one, is subscribed; AWS asks it for consent by mail.
     """
@@ -62,8 +63,9 @@ class Monitoring(Construct):
         functions: Mapping[str, Function],
         sweep: Sweep,
         ledger: Ledger,
-        tables: Tables,
+        tables: TableSet,
         api: Api,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
         watched = Watched(
@@ -81,9 +83,9 @@ class Monitoring(Construct):
             failed_records=ledger.failed_records,
             streams=ledger.streams,
         )
-        self.topic = self._notices(stage)
-        alarms = [self._alarm(stage, rule) for rule in _rules(watched)]
-        Dashboard(self, "Overview", watched=watched, alarms=alarms)
+        self.topic = self._notices(stage, key or self._key(stage))
+        self.alarms = {rule.name: self._alarm(stage, rule) for rule in _rules(watched)}
+        Dashboard(self, "Overview", watched=watched, alarms=list(self.alarms.values()))
         if stage.log_level not in ("DEBUG", "INFO"):
             Annotations.of(self).add_warning_v2(
                 "softask:noMetrics",
@@ -91,15 +93,17 @@ class Monitoring(Construct):
                 "level INFO, so the dashboard stays empty and the alarm on the sweep's lag rings",
             )
 
-    def _notices(self, stage: Stage) -> sns.Topic:
+    def _key(self, stage: Stage) -> kms.Key:
         """CloudWatch cannot use the key that AWS keeps for SNS, hence one of the stack's own."""
-        key = kms.Key(
+        return kms.Key(
             self,
             "Key",
             description=f"Softask, stage {stage.name}: notices of alarms",
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.DESTROY,
         )
+
+    def _notices(self, stage: Stage, key: kms.IKey) -> sns.Topic:
         # AWS documents no condition here; one that CloudWatch does not meet would mute all alarms.
         key.grant(_ALARMS, "kms:Decrypt", "kms:GenerateDataKey*")
         topic = sns.Topic(

@@ -1,53 +1,105 @@
 """Softask as one construct, for its own stack or another CDK app's."""
 
+from collections.abc import Mapping
+
 from aws_cdk import Annotations
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra import asset
 from infra.admin import Admin
 from infra.api import Api
+from infra.backups import Backups
+from infra.budget import Budget
+from infra.encryption import CustomerKey
 from infra.events import Events
 from infra.ledger import Ledger
 from infra.monitoring import Monitoring
-from infra.stages import Stage
+from infra.rollout import Rollout
+from infra.stages import Stage, StageError, checked
 from infra.sweep import Sweep
-from infra.tables import Tables
+from infra.tables import Tables, TableSet
 from infra.track import Track
+
+_LOGS_BY_POLICY = "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy"
 
 
 class SoftAsk(Construct):
     """The whole backend: tables, the functions `track`, `admin`, `sweep` and `ledger`, the bus
-    of events, the HTTP API, and the alarms.
+    of events, the HTTP API, the alarms, and what the stage asks for beside them.
 
-    `code` holds the package `functions` and its dependencies (`infra.asset.code` builds it).
-    `tables`, `ledger`, `bus`, `alarms` (a topic) and `url` are for the app around it.
+    Handed in: `code`, if the package `functions` and its dependencies were built otherwise than
+    by `asset.code` (with other campaigns, say); `tables` of the shape of `Tables`; `api`, to which
+    only routes are added.
+    For the app around it: `url`, `tables`, `functions` by name, `ledger`, `bus`, the topic `alarms`
+    and `grant_admin`.
+    Raises StageError where the stage's values are wrong, or do not go with what is handed in.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, stage: Stage, code: lambda_.Code
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        code: lambda_.Code | None = None,
+        tables: TableSet | None = None,
+        api: apigatewayv2.IHttpApi | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.tables = Tables(self, "Tables", keep_data=stage.keep_data)
-        track = Track(self, "Track", stage=stage, code=code, tables=self.tables)
-        admin = Admin(self, "Admin", stage=stage, code=code, tables=self.tables)
-        sweep = Sweep(self, "Sweep", stage=stage, code=code, tables=self.tables)
-        self.ledger = Ledger(self, "Ledger", stage=stage, code=code, tables=self.tables)
+        # An app's own flags may differ; the bucket's owner enforces its policy, and has no lists.
+        self.node.set_context(_LOGS_BY_POLICY, True)
+        stage = checked(stage)
+        if api and (stage.domain_name or stage.allow_origins):
+            raise StageError("domainName and allowOrigins are for an API that Softask makes")
+        code = code or asset.code(stage.architecture)
+        key = CustomerKey(self, "Encryption", stage=stage).key if stage.customer_key else None
+        self.tables = tables or Tables(self, "Tables", keep_data=stage.keep_data, key=key).all
+        track = Track(self, "Track", stage=stage, code=code, tables=self.tables, key=key)
+        admin = Admin(self, "Admin", stage=stage, code=code, tables=self.tables, key=key)
+        sweep = Sweep(self, "Sweep", stage=stage, code=code, tables=self.tables, key=key)
+        self.ledger = Ledger(self, "Ledger", stage=stage, code=code, tables=self.tables, key=key)
+        self.functions = {"track": track, "admin": admin, "sweep": sweep, "ledger": self.ledger}
         self.bus = Events(self, "Events", stage=stage, ledger=self.ledger).bus
-        api = Api(self, "Api", stage=stage, track=track.alias, admin=admin.alias)
-        self.url = api.url
-        self.alarms = Monitoring(
+        self._api = Api(
+            self, "Api", stage=stage, track=track.alias, admin=admin.alias, key=key, http=api
+        )
+        self.url = self._api.url
+        monitoring = Monitoring(
             self,
             "Monitoring",
             stage=stage,
-            functions={"track": track, "admin": admin, "sweep": sweep, "ledger": self.ledger},
+            functions=self.functions,
             sweep=sweep,
             ledger=self.ledger,
             tables=self.tables,
-            api=api,
-        ).topic
+            api=self._api,
+            key=key,
+        )
+        self.alarms = monitoring.topic
+        if stage.canary:
+            self._roll_out(monitoring.alarms)
+        if stage.backups:
+            Backups(self, "Backups", stage=stage, tables=self.tables, key=key)
+        if stage.monthly_budget is not None:
+            Budget(self, "Budget", stage=stage, dollars=stage.monthly_budget)
         if not stage.write_key_hashes:
             Annotations.of(self).add_warning_v2(
                 "softask:noWriteKeys",
-                f"Stage {stage.name} has no write keys, so every call will be refused: "
-                "deploy with -c writeKeyHashes=<sha256 hex>[,<sha256 hex>]",
+                f"Stage {stage.name} names no write keys, so every call is refused until "
+                "`softask keys create write` has made one live, or one is deployed with "
+                "-c writeKeyHashes=<sha256 hex>[,<sha256 hex>]",
             )
+
+    def grant_admin(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Lets a principal, such as a role of operators, call every admin route."""
+        return self._api.grant_admin(grantee)
+
+    def _roll_out(self, alarms: Mapping[str, cloudwatch.IAlarm]) -> None:
+        judges = {name: [alarms[f"{name}-errors"]] for name in self.functions}
+        # A fault that track answers itself is no error of the function.
+        judges["track"].append(alarms["api-errors"])
+        Rollout(self, "Rollout", functions=self.functions, alarms=judges)

@@ -3,7 +3,6 @@
 from aws_cdk import App, CfnOutput, Stack
 from constructs import Construct
 
-from infra import asset
 from infra.softask import SoftAsk
 from infra.stages import Stage, read_stage
 
@@ -13,7 +12,7 @@ class SoftaskStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(scope, construct_id, description=f"Softask, stage {stage.name}")
-        softask = SoftAsk(self, "Softask", stage=stage, code=asset.code(stage.architecture))
+        softask = SoftAsk(self, "Softask", stage=stage)
         CfnOutput(self, "ApiUrl", value=softask.url)
         CfnOutput(self, "EventBus", value=softask.bus.event_bus_name)
         tables = softask.tables

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from functions.environment import Auth
 from functions.track.routes import ORIGIN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,39 +16,80 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 KeyHash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Origin = Annotated[str, msgspec.Meta(pattern=ORIGIN)]
 Email = Annotated[str, msgspec.Meta(pattern=r"^(?:[^@\s]+@[^@\s]+)?$")]
+Domain = Annotated[str, msgspec.Meta(pattern=r"^(?:(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,63})?$")]
+Certificate = Annotated[str, msgspec.Meta(pattern=r"^(?:arn:[a-z-]+:acm:[^\s]+)?$")]
+HostedZone = Annotated[str, msgspec.Meta(pattern="^[A-Z0-9]*$")]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,15}$")]
 Architecture = Literal["arm64", "x86_64"]
 
 
 class StageError(ValueError):
-    """The CDK context does not describe a stage; the message names the place."""
+    """The settings do not describe a stage; the message names the place."""
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """What differs between deployments.
+    """What differs between deployments. What is left out is as a production of its own needs it.
 
+    `name`: one deployment each in an account and region; a part of every hashed key.
     `keep_data`: tables resist deletion, and what holds data outlives the stack.
+    `backups`: AWS Backup keeps a copy of every table each day, for 35 days.
+    `customer_key`: a KMS key of the stack's own for tables, logs, queue, bucket and topic.
     `snap_start`: `track` restores from a snapshot; costs per published version.
-    `throttle_rate`, `throttle_burst`: requests a second, and at once, that the API lets through.
-    `write_key_hashes`: SHA-256 in hex of each accepted write key; none: every call is refused.
+    `canary`: CodeDeploy gives new code a tenth of the calls first, and takes it back on an alarm.
+    `reserved_concurrency`: as many runs of `track` at once, and no more; None: the account's limit.
+    `throttle_rate`, `throttle_burst`: requests a second, and at once, that a route lets through.
+    `auth`: whether users' tokens are looked at (`observe`: nobody is refused), and asked for.
+    `write_key_hashes`: SHA-256 in hex of each write key that holds while none was made live.
     `allow_origins`: whose pages may call the API from a browser (`https://app.example.com`).
+    `domain_name`, `certificate_arn`: the API's own name, and its certificate in the same region.
+    `hosted_zone_id`: of Route 53, where that name is to be written; empty: it is written elsewhere.
+    `default_endpoint`: whether the API also answers under the name that AWS gave it.
     `event_archive`: the bus keeps its events for 14 days, to be replayed.
     `alarm_email`: whom alarms write to, once the address has agreed; empty: nobody.
+    `monthly_budget`: in dollars, of the whole account; AWS writes to `alarm_email` at 80 %, and
+    when 100 % is reached or foreseen.
     `architecture`: arm64, unless an emulator on another machine is to run the functions.
     """
 
     name: Name
-    keep_data: bool
-    snap_start: bool
-    log_retention: Literal["ONE_WEEK", "ONE_MONTH", "THREE_MONTHS", "SIX_MONTHS", "ONE_YEAR"]
-    log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"]
-    throttle_rate: Count
-    throttle_burst: Count
+    keep_data: bool = True
+    backups: bool = False
+    customer_key: bool = False
+    snap_start: bool = False
+    canary: bool = False
+    reserved_concurrency: Count | None = None
+    log_retention: Literal["ONE_WEEK", "ONE_MONTH", "THREE_MONTHS", "SIX_MONTHS", "ONE_YEAR"] = (
+        "THREE_MONTHS"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] = "INFO"
+    throttle_rate: Count = 1000
+    throttle_burst: Count = 2000
+    auth: Auth = "enforce"
     write_key_hashes: tuple[KeyHash, ...] = ()
     allow_origins: tuple[Origin, ...] = ()
+    domain_name: Domain = ""
+    certificate_arn: Certificate = ""
+    hosted_zone_id: HostedZone = ""
+    default_endpoint: bool = True
     event_archive: bool = False
     alarm_email: Email = ""
+    monthly_budget: Count | None = None
     architecture: Architecture = "arm64"
+
+    def __post_init__(self) -> None:
+        if bool(self.domain_name) != bool(self.certificate_arn):
+            raise StageError("domainName and certificateArn go together")
+        if self.hosted_zone_id and not self.domain_name:
+            raise StageError("hostedZoneId needs domainName")
+        if not self.default_endpoint and not self.domain_name:
+            raise StageError("defaultEndpoint=false needs domainName: nothing else would answer")
+        if self.monthly_budget is not None and not self.alarm_email:
+            raise StageError("monthlyBudget needs alarmEmail: nobody else would be told")
+
+    @property
+    def device_keys(self) -> str:
+        """Where SSM holds the private halves of the keys that sign devices' tokens."""
+        return f"/softask/{self.name}/device-keys/"
 
 
 _SETTINGS = {field.encode_name for field in msgspec.structs.fields(Stage)} - {"name"}
@@ -79,6 +121,11 @@ def read_stage(context: Mapping[str, object]) -> Stage:
         raise StageError(f"cdk.json: context.stages.{name}: expected settings, without a name")
     declared_stage = _convert({**settings, "name": name}, f"cdk.json: context.stages.{name}")
     return _override(declared_stage, own)
+
+
+def checked(stage: Stage) -> Stage:
+    """The same stage; raises StageError for one that was built in Python from wrong values."""
+    return _convert(msgspec.to_builtins(stage), "Stage")
 
 
 def _override(stage: Stage, overrides: Mapping[str, object]) -> Stage:

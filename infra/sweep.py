@@ -2,6 +2,7 @@
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
@@ -10,7 +11,7 @@ from constructs import Construct
 
 from infra.function import Function
 from infra.stages import Stage
-from infra.tables import DUE_INDEX, Tables
+from infra.tables import DUE_INDEX, TableSet
 
 _INTERVAL = Duration.minutes(15)
 
@@ -29,13 +30,15 @@ class Sweep(Function):
         *,
         stage: Stage,
         code: lambda_.Code,
-        tables: Tables,
+        tables: TableSet,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
             stage=stage,
             code=code,
+            key=key,
             handler="functions.sweep.handler.handler",
             description="Softask: deletes the retry windows that are due",
             environment={
@@ -50,13 +53,17 @@ class Sweep(Function):
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
+            encryption_master_key=key,
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        self._schedule()
+        role = self._scheduler_role()
+        if key:
+            key.grant(role, "kms:Decrypt", "kms:GenerateDataKey")
+        self._schedule(role)
 
-    def _schedule(self) -> None:
+    def _schedule(self, role: iam.Role) -> None:
         scheduler.Schedule(
             self,
             "Schedule",
@@ -64,7 +71,7 @@ class Sweep(Function):
             schedule=scheduler.ScheduleExpression.rate(_INTERVAL),
             target=targets.LambdaInvoke(
                 self.alias,
-                role=self._scheduler_role(),
+                role=role,
                 dead_letter_queue=self.dead_letters,
                 max_event_age=_INTERVAL,
                 retry_attempts=3,

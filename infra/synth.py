@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ class Resource(msgspec.Struct, frozen=True, rename="pascal"):
     properties: Properties = {}
     metadata: dict[str, Any] = {}
     deletion_policy: str = "Delete"
+    update_policy: dict[str, Any] = {}
+    depends_on: list[str] | str = []
 
     @property
     def name(self) -> str:
@@ -102,6 +104,8 @@ def _function(resource: Resource) -> Iterator[str]:
     yield f"tracing {properties['TracingConfig']['Mode'].lower()}"
     if "SnapStart" in properties:
         yield "SnapStart"
+    if limit := properties.get("ReservedConcurrentExecutions"):
+        yield f"{limit} at once, at most"
 
 
 def _stream(resource: Resource) -> Iterator[str]:
@@ -156,9 +160,11 @@ def _conditions(statement: Properties) -> Iterator[str]:
 
 
 def _throttle(resource: Resource) -> Iterator[str]:
-    settings = resource.properties["DefaultRouteSettings"]
-    yield f"{settings['ThrottlingRateLimit']} requests/s"
+    properties = resource.properties
+    settings = properties["DefaultRouteSettings"]
+    yield f"{settings['ThrottlingRateLimit']} requests/s a route"
     yield f"burst {settings['ThrottlingBurstLimit']}"
+    yield f"{len(properties['RouteSettings'])} routes less"
     yield "access log"
 
 
@@ -177,6 +183,8 @@ def _logs(resource: Resource) -> Iterator[str]:
 def _bucket(resource: Resource) -> Iterator[str]:
     rules = resource.properties["LifecycleConfiguration"]["Rules"]
     yield f"{rules[0]['ExpirationInDays']} days, encrypted, not public"
+    if log := resource.properties.get("LoggingConfiguration"):
+        yield f"accesses logged to {_reference(log)}"
     yield _fate(resource)
 
 
@@ -208,6 +216,28 @@ def _key(resource: Resource) -> Iterator[str]:
     yield _fate(resource)
 
 
+def _deployment_group(resource: Resource) -> Iterator[str]:
+    properties = resource.properties
+    yield properties["DeploymentConfigName"].removeprefix("CodeDeployDefault.")
+    alarms = properties["AlarmConfiguration"]["Alarms"]
+    yield f"back on {', '.join(_reference(alarm) for alarm in alarms)}"
+
+
+def _kept(resource: Resource) -> Iterator[str]:
+    yield _fate(resource)
+
+
+def _plan(resource: Resource) -> Iterator[str]:
+    for rule in resource.properties["BackupPlan"]["BackupPlanRule"]:
+        yield rule["ScheduleExpression"]
+        yield f"kept {rule['Lifecycle']['DeleteAfterDays']} days"
+
+
+def _budget(resource: Resource) -> Iterator[str]:
+    limit = resource.properties["Budget"]["BudgetLimit"]
+    yield f"{limit['Amount']} {limit['Unit']} a month, for the whole account"
+
+
 def _named(key: str) -> Callable[[Resource], Iterator[str]]:
     return lambda resource: iter([str(resource.properties[key])])
 
@@ -222,11 +252,19 @@ _KINDS: dict[str, tuple[str, Callable[[Resource], Iterator[str]]]] = {
     "AWS::ApiGatewayV2::Stage": ("HTTP API", _throttle),
     "AWS::ApiGatewayV2::Route": ("HTTP API", _route),
     "AWS::ApiGatewayV2::Integration": ("HTTP API", _named("IntegrationType")),
+    "AWS::ApiGatewayV2::DomainName": ("HTTP API", _named("DomainName")),
+    "AWS::ApiGatewayV2::ApiMapping": ("HTTP API", _nothing),
+    "AWS::Route53::RecordSet": ("HTTP API", _named("Name")),
     "AWS::Lambda::Function": ("Functions", _function),
     "AWS::Lambda::Version": ("Functions", _nothing),
     "AWS::Lambda::Alias": ("Functions", _named("Name")),
     "AWS::Lambda::EventInvokeConfig": ("Functions", _retried),
+    "AWS::CodeDeploy::Application": ("Functions", _named("ComputePlatform")),
+    "AWS::CodeDeploy::DeploymentGroup": ("Functions", _deployment_group),
     "AWS::DynamoDB::GlobalTable": ("Tables", _table),
+    "AWS::Backup::BackupVault": ("Tables", _kept),
+    "AWS::Backup::BackupPlan": ("Tables", _plan),
+    "AWS::Backup::BackupSelection": ("Tables", _nothing),
     "AWS::Lambda::EventSourceMapping": ("Streams", _stream),
     "AWS::S3::Bucket": ("Streams", _bucket),
     "AWS::S3::BucketPolicy": ("Streams", _policy),
@@ -240,16 +278,23 @@ _KINDS: dict[str, tuple[str, Callable[[Resource], Iterator[str]]]] = {
     "AWS::SNS::Topic": ("Monitoring", _topic),
     "AWS::SNS::TopicPolicy": ("Monitoring", _policy),
     "AWS::SNS::Subscription": ("Monitoring", _named("Protocol")),
-    "AWS::KMS::Key": ("Monitoring", _key),
+    "AWS::Budgets::Budget": ("Monitoring", _budget),
+    "AWS::KMS::Key": ("Keys", _key),
     "AWS::Logs::LogGroup": ("Logs", _logs),
     "AWS::IAM::Role": ("Permissions", _role),
     "AWS::IAM::Policy": ("Permissions", _policy),
     "AWS::Lambda::Permission": ("Permissions", _named("Principal")),
 }
+WIDTH = 120
+"""Columns, where no terminal says how many it has."""
+
 _ORDER = {kind: position for position, kind in enumerate(_KINDS)}
 
 _TOGETHER = ("AWS::CloudWatch::Alarm",)
 """Types of which there are many of a kind: one row for all."""
+
+COUNTED = ("AWS::ApiGatewayV2::Route", "AWS::Lambda::Permission", "AWS::Lambda::Version")
+"""The same, and their names tell nothing that the facts do not."""
 
 
 def listing(stage: str, template: Template) -> Table:
@@ -258,28 +303,35 @@ def listing(stage: str, template: Template) -> Table:
         template.resources.values(),
         key=lambda resource: (_ORDER.get(resource.type, len(_ORDER)), resource.name),
     )
-    table = Table(title=f"softask-{stage}: {len(resources)} resources", title_justify="left")
-    for heading in ("Kind", "Type", "Name", "Facts"):
-        table.add_column(heading, overflow="fold")
+    table = Table(
+        title=f"softask-{stage}: {len(resources)} resources", title_justify="left", expand=True
+    )
+    for heading, share in (("Kind", 0), ("Type", 0), ("Name", 2), ("Facts", 3)):
+        table.add_column(heading, overflow="fold", ratio=share or None)
     for group, members in groupby(resources, key=_group):
         for position, row in enumerate(_rows(members)):
             told = dict.fromkeys(fact for resource in row for fact in _facts(resource))
-            facts = " · ".join(told)
+            facts = ("\n" if row[0].type in COUNTED else " · ").join(told)
             for logical_id, other in template.resources.items():
                 facts = facts.replace(logical_id, other.name)
             kind = row[0].type.removeprefix("AWS::")
-            names = ", ".join(resource.name for resource in row)
-            table.add_row("" if position else group, kind, names, facts)
+            table.add_row("" if position else group, kind, _names(row), facts)
         table.add_section()
     return table
 
 
 def _rows(members: Iterable[Resource]) -> Iterator[list[Resource]]:
     for kind, same in groupby(members, key=lambda resource: resource.type):
-        if kind in _TOGETHER:
+        if kind in _TOGETHER + COUNTED:
             yield list(same)
         else:
             yield from ([resource] for resource in same)
+
+
+def _names(row: Sequence[Resource]) -> str:
+    if row[0].type in COUNTED:
+        return f"{len(row)} of them"
+    return ", ".join(resource.name for resource in row)
 
 
 def _facts(resource: Resource) -> Iterator[str]:
@@ -297,7 +349,7 @@ def main() -> None:
     parser.add_argument("--stage", help="one of the stages in cdk.json; all by default")
     parser.add_argument("--out", type=Path, default=ROOT / "cdk.out", help="folder to write to")
     arguments = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     for stage in [arguments.stage] if arguments.stage else declared:
         try:
             synthesis = synthesise(stage, arguments.out / stage)

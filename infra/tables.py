@@ -1,7 +1,11 @@
 """The five tables. Who may do what with them is granted where a function meets its table."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 _TEXT = dynamodb.AttributeType.STRING
@@ -10,46 +14,76 @@ _NUMBER = dynamodb.AttributeType.NUMBER
 DUE_INDEX = "due"
 
 
-class Tables(Construct):
-    """Profiles, RetryWindows, Campaigns, Ledger and Counters: on demand, encrypted, restorable to
-    a second.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSet:
+    """The tables that the functions work on: those of `Tables`, or an app's own of that shape.
 
-    `keep_data` protects them against deletion and lets them outlive the stack.
+    `profiles` streams new images, `windows` old ones, and has the index `due`.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, keep_data: bool) -> None:
+    profiles: dynamodb.ITable
+    windows: dynamodb.ITable
+    campaigns: dynamodb.ITable
+    ledger: dynamodb.ITable
+    counters: dynamodb.ITable
+
+    def each(self) -> Iterator[dynamodb.ITable]:
+        """One after the other."""
+        return (getattr(self, field.name) for field in fields(self))
+
+
+class Tables(Construct):
+    """Profiles, RetryWindows, Campaigns, Ledger and Counters, together as `all`: on demand,
+    encrypted, restorable to a second.
+
+    `keep_data` protects them against deletion and lets them outlive the stack. `key` encrypts
+    them, in place of the key that AWS keeps for DynamoDB.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        keep_data: bool,
+        key: kms.IKey | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
         self._keep_data = keep_data
-        self.profiles = self._table(
+        self._key = key
+        profiles = self._table(
             "Profiles",
             "user_key",
             time_to_live="retain_until",
             stream=dynamodb.StreamViewType.NEW_IMAGE,
         )
-        self.windows = self._table(
+        windows = self._table(
             "RetryWindows",
             "user_key",
             sort_key=_attribute("campaign", _TEXT),
             time_to_live="expires_at",
             stream=dynamodb.StreamViewType.OLD_IMAGE,
         )
-        self.windows.add_global_secondary_index(
+        windows.add_global_secondary_index(
             index_name=DUE_INDEX,
             partition_key=_attribute("due_shard", _NUMBER),
             sort_key=_attribute("due_at", _NUMBER),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
-        self.campaigns = self._table(
-            "Campaigns", "campaign", sort_key=_attribute("version", _NUMBER)
-        )
-        self.ledger = self._table(
+        campaigns = self._table("Campaigns", "campaign", sort_key=_attribute("version", _NUMBER))
+        ledger = self._table(
             "Ledger",
             "user_key",
             sort_key=_attribute("fact_id", _TEXT),
             time_to_live="expires_at",
         )
-        self.counters = self._table(
-            "Counters", "campaign_shard", sort_key=_attribute("cell", _TEXT)
+        counters = self._table("Counters", "campaign_shard", sort_key=_attribute("cell", _TEXT))
+        self.all = TableSet(
+            profiles=profiles,
+            windows=windows,
+            campaigns=campaigns,
+            ledger=ledger,
+            counters=counters,
         )
 
     def _table(
@@ -61,7 +95,7 @@ class Tables(Construct):
         time_to_live: str | None = None,
         stream: dynamodb.StreamViewType | None = None,
     ) -> dynamodb.TableV2:
-        return dynamodb.TableV2(
+        table = dynamodb.TableV2(
             self,
             construct_id,
             partition_key=_attribute(partition_key, _TEXT),
@@ -76,6 +110,13 @@ class Tables(Construct):
             deletion_protection=self._keep_data,
             removal_policy=RemovalPolicy.RETAIN if self._keep_data else RemovalPolicy.DESTROY,
         )
+        resource = table.node.default_child
+        if self._key and isinstance(resource, dynamodb.CfnGlobalTable):
+            # CDK's own `customer_managed_key` refuses a stack whose region is the caller's.
+            resource.add_property_override(
+                "Replicas.0.SSESpecification.KMSMasterKeyId", self._key.key_arn
+            )
+        return table
 
 
 def _attribute(name: str, kind: dynamodb.AttributeType) -> dynamodb.Attribute:

@@ -1,15 +1,23 @@
 """The function that answers the app's calls."""
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Aws, Duration, Stack
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.function import Function
 from infra.stages import Stage
-from infra.tables import Tables
+from infra.tables import TableSet
 
 
-def profile_environment(stage: Stage, tables: Tables) -> dict[str, str]:
+def device_keys_arn(scope: Construct, stage: Stage) -> str:
+    """Of the parameters that hold the private halves of the keys that sign devices' tokens."""
+    return Stack.of(scope).format_arn(
+        service="ssm", resource="parameter", resource_name=f"{stage.device_keys.lstrip('/')}*"
+    )
+
+
+def profile_environment(stage: Stage, tables: TableSet) -> dict[str, str]:
     """For a function that works on profiles under the live campaigns.
 
     The salt of the hashed keys names stage, account and region, so that a stack which is created
@@ -22,11 +30,14 @@ def profile_environment(stage: Stage, tables: Tables) -> dict[str, str]:
         "SOFTASK_WINDOWS_TABLE": tables.windows.table_name,
         "SOFTASK_CAMPAIGNS_TABLE": tables.campaigns.table_name,
         "SOFTASK_WRITE_KEY_HASHES": ",".join(stage.write_key_hashes),
+        "SOFTASK_AUTH": stage.auth,
+        "SOFTASK_DEVICE_KEYS": stage.device_keys,
     }
 
 
 class Track(Function):
-    """Lambda `track`: reads and conditionally writes profiles and their retry windows."""
+    """Lambda `track`: reads and conditionally writes profiles and their retry windows, and signs
+    the tokens of anonymous installs."""
 
     def __init__(
         self,
@@ -35,19 +46,22 @@ class Track(Function):
         *,
         stage: Stage,
         code: lambda_.Code,
-        tables: Tables,
+        tables: TableSet,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
             stage=stage,
             code=code,
+            key=key,
             handler="functions.track.handler.handler",
             description="Softask: decides on tracked events and answers with actions",
             environment=profile_environment(stage, tables),
             # A batch gives up after 8 s, one user after DynamoDB's time-outs; API Gateway after 30.
             timeout=Duration.seconds(29),
             snap_start=stage.snap_start,
+            reserved_concurrency=stage.reserved_concurrency,
         )
         # A transaction is authorised through the actions it is made of.
         self.allow(
@@ -56,3 +70,4 @@ class Track(Function):
         )
         self.allow(["dynamodb:PutItem", "dynamodb:DeleteItem"], tables.windows.table_arn)
         self.allow(["dynamodb:GetItem"], tables.campaigns.table_arn)
+        self.allow(["ssm:GetParameter"], device_keys_arn(self, stage))

@@ -22,6 +22,12 @@ class Stack:
         self.resources = synthesis.template.resources
         self._by_name = {(each.type, each.name): each for each in self.resources.values()}
 
+    @property
+    def stage(self) -> str:
+        """The stage's name, as its functions are told."""
+        function = self.get("AWS::Lambda::Function", "Track/Function")
+        return str(function["Environment"]["Variables"]["SOFTASK_STAGE"])
+
     def of(self, kind: str) -> dict[str, Resource]:
         """All resources of a CloudFormation type, by name."""
         return {name: each for (type_, name), each in self._by_name.items() if type_ == kind}

@@ -1,10 +1,12 @@
 """Stages: read strictly, each mistake named with its place."""
 
+import re
 from hashlib import sha256
 
+import msgspec
 import pytest
 
-from infra.stages import StageError, project_context, read_stage
+from infra.stages import ROOT, Stage, StageError, checked, project_context, read_stage
 
 HASH = sha256(b"key").hexdigest()
 
@@ -88,6 +90,30 @@ def test_cdk_s_own_context_is_left_alone() -> None:
     assert read_stage(context(**own)) == read_stage(context())
 
 
+def test_prod_asks_for_tokens_and_dev_does_not_look_at_them() -> None:
+    assert read_stage(context()).auth == "off"
+    assert read_stage(context(stage="prod")).auth == "enforce"
+
+
+def test_what_a_stage_leaves_out_is_as_a_production_needs_it() -> None:
+    stage = read_stage(context(stage="new", stages={"new": {}}))
+    assert stage == Stage(name="new")
+    assert (stage.keep_data, stage.auth, stage.log_level) == (True, "enforce", "INFO")
+
+
+@pytest.mark.parametrize("made", [Stage(name="Shop"), Stage(name="shop", throttle_rate=0)])
+def test_a_stage_made_in_python_is_checked_too(made: Stage) -> None:
+    with pytest.raises(StageError, match=r"^Stage: "):
+        checked(made)
+
+
+def test_the_document_tells_of_every_setting() -> None:
+    text = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| `")]
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert told == {field.encode_name for field in msgspec.structs.fields(Stage)} - {"name"}
+
+
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
@@ -101,7 +127,16 @@ def test_cdk_s_own_context_is_left_alone() -> None:
         (with_setting("logRetention", "A_DAY"), r"stages\.dev: Invalid enum value 'A_DAY'"),
         (with_setting("name", "other"), r"stages\.dev: expected settings, without a name"),
         (context(stages={"dev": "small"}), r"stages\.dev: expected settings"),
-        (context(stages={"dev": {}}), r"stages\.dev: Object missing required field `keepData`"),
+        (with_setting("monthlyBudget", 50), r"stages\.dev: monthlyBudget needs alarmEmail"),
+        (context(domainName="push.example.com"), "domainName and certificateArn go together"),
+        (context(certificateArn="arn:aws:acm:x"), "domainName and certificateArn go together"),
+        (context(hostedZoneId="Z1"), "hostedZoneId needs domainName"),
+        (context(defaultEndpoint="false"), "defaultEndpoint=false needs domainName"),
+        (context(domainName="https://push.example.com"), r"-c: .*domainName"),
+        (context(certificateArn="push"), r"-c: .*certificateArn"),
+        (context(auth="on"), r"-c: Invalid enum value 'on' - at `\$\.auth`"),
+        (context(monthlyBudget="0"), r"-c: Expected `int` >= 1 .*monthlyBudget"),
+        (context(reservedConcurrency="0"), r"-c: Expected `int` >= 1 .*reservedConcurrency"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(broken: dict[str, object], message: str) -> None:
