@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,13 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+@pytest.fixture
+def enforcing() -> Iterator[str]:
+    """The URL of a dev server that takes nothing without a token."""
+    with dev_server(auth="enforce") as url:
+        yield url
+
+
 # --- what ships ---
 
 
@@ -127,6 +135,16 @@ def test_it_plays_the_recipe_against_a_dev_server(package: Path) -> None:
         counts = outcome_of_tests(package, "server", SOFTASK_URL=url)
     assert counts["skipped"] == counts["fail"] == 0
     assert counts["pass"] > 10
+
+
+@needs_npm
+def test_it_proves_who_speaks_to_a_dev_server_that_enforces_tokens(
+    package: Path, enforcing: str
+) -> None:
+    variables = {"SOFTASK_URL": enforcing, "SOFTASK_AUTH": "enforce"}
+    counts = outcome_of_tests(package, "enforced", **variables)
+    assert counts["skipped"] == counts["fail"] == 0
+    assert counts["pass"] > 5
 
 
 # --- its guide ---

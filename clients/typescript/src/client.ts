@@ -9,13 +9,16 @@ import {
   withPush,
   type Message,
 } from "./messages.js";
+import { Devices } from "./devices.js";
+import { Envoy } from "./envoy.js";
 import { Guidance } from "./guidance.js";
 import { Permission } from "./permission.js";
 import { thePlatform, within, type Platform } from "./platform.js";
 import { Queue } from "./queue.js";
 import { isAnswered } from "./route.js";
+import { UserTokens } from "./tokens.js";
 import type { Ids, Options, Outcome, Problem, Route, Settings } from "./types.js";
-import { Wire, type Refusal, type Reply } from "./wire.js";
+import { isUnauthorized, Wire, type Refusal, type Reply } from "./wire.js";
 
 /** After so long, nobody answered: nothing is shown. */
 const ANSWER_WITHIN = 2_000;
@@ -36,6 +39,8 @@ export class Softask {
   private readonly messages: Messages;
   private readonly permission: Permission;
   private readonly wire: Wire;
+  private readonly devices: Devices | undefined;
+  private readonly envoy: Envoy;
   private readonly queue: Queue;
   private readonly asking: Asking;
   private readonly guidance: Guidance;
@@ -61,7 +66,13 @@ export class Softask {
     this.guidance = new Guidance(this.wire, platform.clock, (reply) =>
       this.refused("settings", reply),
     );
-    this.queue = new Queue(storage, this.wire, platform, {
+    const { install, wire } = this;
+    const tokens = new UserTokens(options.token, install, platform.clock, problem);
+    if (options.deviceTokens) {
+      this.devices = new Devices(storage, wire, install, platform.clock, problem);
+    }
+    this.envoy = new Envoy(wire, install, tokens, this.devices, platform.clock);
+    this.queue = new Queue(storage, wire, this.envoy, platform, {
       sent: (message) => this.sent(message),
       actions: (actions) => this.withdraw(actions),
       problem,
@@ -88,7 +99,7 @@ export class Softask {
       const message = this.messages.track(whose, event, properties, this.permission.last);
       const since = this.moment();
       const left = () => ANSWER_WITHIN - (this.platform.clock.elapsed() - since.elapsed);
-      const ask = (late: AbortSignal) => this.ask(message, left, late);
+      const ask = (late: AbortSignal) => this.ask(message, whose, left, late);
       const reply = await within(this.platform.clock, ANSWER_WITHIN, ask);
       if (reply?.kind === "answered") this.take(readActions(reply.body), whose, since);
       else if (reply?.kind === "refused") this.refused(event, reply, { event });
@@ -102,6 +113,7 @@ export class Softask {
       const before = this.install.userId;
       if (before !== undefined && before !== userId) this.logout();
       this.install.login(userId);
+      this.queue.release();
       if (before === undefined) this.asking.goesOverTo({ userId });
       // Both ids, in this message alone: it merges the anonymous profile into the user's.
       const both = { anonymousId: this.install.anonymousId, userId };
@@ -130,6 +142,7 @@ export class Softask {
     this.messages.inForeground = true;
     this.asking.foregrounded();
     await this.safely("foregrounded", async () => {
+      this.queue.release();
       void this.queue.flush();
       await this.reconcile();
     });
@@ -147,8 +160,8 @@ export class Softask {
    */
   async explicit(): Promise<Route | null | undefined> {
     return this.safely("explicit", async () => {
-      const body = { ...this.install.identity, intent: "explicit" };
-      const reply = await this.actions("explicit", body);
+      const question = { intent: "explicit" };
+      const reply = await this.actions("explicit", this.install.identity, question);
       return reply.kind === "answered" ? readRoute(reply.body["onApprove"]) : undefined;
     });
   }
@@ -165,11 +178,15 @@ export class Softask {
 
   /** What support asks for. Undefined where the storage could not be read. */
   async ids(): Promise<Ids | undefined> {
-    return this.safely("ids", async () => this.install.ids);
+    return this.safely("ids", async () => {
+      const { ids } = this.install;
+      return { ...ids, anonymousId: this.devices?.nameOf(ids.anonymousId) ?? ids.anonymousId };
+    });
   }
 
   /** Whether everything that waited has been answered. */
   async flush(): Promise<boolean> {
+    this.queue.release();
     return (await this.safely("flush", () => this.queue.flush())) ?? false;
   }
 
@@ -184,16 +201,22 @@ export class Softask {
   // --- asking ---
 
   /** Outcomes first: a decline that is still here must not be overtaken by a trigger. */
-  private async ask(message: Message, left: () => number, late: AbortSignal): Promise<Reply> {
+  private async ask(
+    message: Message,
+    whose: Identity,
+    left: () => number,
+    late: AbortSignal,
+  ): Promise<Reply> {
     const push = await this.permission.read();
-    if (!(await this.queue.flush()) || late.aborted) return { kind: "again" };
-    return this.wire.post("/v1/track", withPush(message, push), left());
+    if (!(await this.queue.flush(whose)) || late.aborted) return { kind: "again" };
+    return this.envoy.post("/v1/track", withPush(message, push), left());
   }
 
-  private async actions(what: string, body: object): Promise<Reply> {
+  private async actions(what: string, whose: Identity, question: object): Promise<Reply> {
     const context = this.messages.context(await this.permission.read());
-    if (!(await this.queue.flush())) return { kind: "again" };
-    const reply = await this.wire.post("/v1/actions", { ...body, context }, ANSWER_WITHIN);
+    if (!(await this.queue.flush(whose))) return { kind: "again" };
+    const body = { ...whose, ...question, context };
+    const reply = await this.envoy.post("/v1/actions", body, ANSWER_WITHIN);
     if (reply.kind === "refused") this.refused(what, reply);
     return reply;
   }
@@ -214,7 +237,7 @@ export class Softask {
   }
 
   private async stands({ campaign, offerId }: Ask, whose: Identity): Promise<boolean> {
-    const reply = await this.actions(`the check of ${campaign}'s offer`, { ...whose, offerId });
+    const reply = await this.actions(`the check of ${campaign}'s offer`, whose, { offerId });
     if (reply.kind !== "answered") return false;
     const found = readActions(reply.body).find((action) => action.offerId === offerId);
     return found !== undefined && found.type !== "withdraw";
@@ -301,7 +324,10 @@ export class Softask {
   // --- sending ---
 
   private async start(): Promise<boolean> {
-    const isReadable = (await this.install.load()) && (await this.queue.load());
+    const isReadable =
+      (await this.install.load()) &&
+      (await this.queue.load()) &&
+      ((await this.devices?.load()) ?? true);
     if (isReadable) void this.queue.flush();
     return isReadable;
   }
@@ -321,8 +347,9 @@ export class Softask {
     if (message.event === PERMISSION_CHANGED && push) this.install.told(identityOf(message), push);
   }
 
-  private refused(what: string, { why }: Refusal, about: { event?: string } = {}): void {
-    this.options.onError?.({ code: "refused", message: `${what} is refused: ${why}.`, ...about });
+  private refused(what: string, refusal: Refusal, about: { event?: string } = {}): void {
+    const code = isUnauthorized(refusal) ? "unauthorized" : "refused";
+    this.options.onError?.({ code, message: `${what} is refused: ${refusal.why}.`, ...about });
   }
 
   private moment(): Moment {

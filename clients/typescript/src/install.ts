@@ -20,6 +20,8 @@ interface Kept {
   shownAt?: number;
   /** Offers that were shown here, the newest last. */
   shown: string[];
+  /** Whether nothing was ever sent under this anonymous id. */
+  unsaid?: true;
   /** The snapshot that the server has, and whose profile has it. */
   told?: { whose: string; push: string };
 }
@@ -32,7 +34,8 @@ export class Install {
   private readonly randomId: () => string;
 
   constructor(storage: Storage, randomId: () => string, report: (problem: Problem) => void) {
-    const fresh: Kept = { deviceId: randomId(), anonymousId: randomId(), shown: [] };
+    const ids = { deviceId: randomId(), anonymousId: randomId() };
+    const fresh: Kept = { ...ids, unsaid: true, shown: [] };
     this.stored = new Stored("install", fresh, storage, report);
     this.randomId = randomId;
   }
@@ -76,6 +79,19 @@ export class Install {
     };
   }
 
+  /** Whether the server may know the anonymous id. */
+  get isSaid(): boolean {
+    return this.stored.value.unsaid === undefined;
+  }
+
+  /** It is sent from now on. */
+  say(anonymousId: string): void {
+    if (this.isSaid || anonymousId !== this.anonymousId) return;
+    const { unsaid: _, ...kept } = this.stored.value;
+    this.stored.value = kept;
+    void this.stored.save();
+  }
+
   login(userId: string): void {
     void this.change({ userId });
   }
@@ -87,7 +103,7 @@ export class Install {
   logout(): void {
     const { userId: _, told: __, shownAt, ...kept } = this.stored.value;
     const askedAt = Math.max(kept.askedAt ?? 0, shownAt ?? 0);
-    this.stored.value = { ...kept, anonymousId: this.randomId() };
+    this.stored.value = { ...kept, anonymousId: this.randomId(), unsaid: true };
     void this.change(askedAt > 0 ? { askedAt } : {});
   }
 
@@ -116,6 +132,13 @@ export class Install {
   /** The server has this snapshot in the profile of that identity. */
   told(whose: Identity, push: SentSnapshot): void {
     void this.change({ told: { whose: keyOf(whose), push: canonical(push) } });
+  }
+
+  /** The profile that was told is not the one that is spoken to from now on. */
+  toldNobody(): void {
+    const { told: _, ...kept } = this.stored.value;
+    this.stored.value = kept;
+    void this.stored.save();
   }
 
   wasTold(whose: Identity, push: SentSnapshot): boolean {

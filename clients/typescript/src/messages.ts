@@ -84,7 +84,8 @@ export function asValue(message: Message): Message {
 }
 
 /** Whose a message is. */
-export function identityOf({ userId, anonymousId }: Message): Identity {
+export function identityOf(said: { userId?: string; anonymousId?: string }): Identity {
+  const { userId, anonymousId } = said;
   return userId === undefined ? { anonymousId: anonymousId ?? "" } : { userId };
 }
 

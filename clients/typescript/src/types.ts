@@ -105,7 +105,14 @@ export interface AppContext {
 
 /** Something that the app's developer should know of. */
 export interface Problem {
-  code: "refused" | "unreachable" | "queue_full" | "storage_failed" | "app_failed";
+  code:
+    | "refused"
+    | "unauthorized"
+    | "not_merged"
+    | "unreachable"
+    | "queue_full"
+    | "storage_failed"
+    | "app_failed";
   message: string;
   /** The event that it is about. */
   event?: string;
@@ -140,8 +147,13 @@ export interface Options {
   context?: () => AppContext;
   /** Event names of campaigns that name their own `outcomes`, by campaign. */
   outcomes?: Record<string, Partial<Record<Outcome, string>>>;
-  /** The user's token, asked for with every request. */
-  token?: () => Promise<string | undefined>;
+  /**
+   * A token of the user who is logged in, fresh from the app's backend; null where there is none.
+   * It is asked for where none is held, the held one is about to end, or was not taken.
+   */
+  token?: () => Promise<string | null | undefined>;
+  /** Whether Softask issues a token to the install, which proves its anonymous id. */
+  deviceTokens?: boolean;
   /** Must not throw. */
   onError?: (problem: Problem) => void;
 }

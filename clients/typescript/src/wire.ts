@@ -1,24 +1,32 @@
 import { isObject, parsed, textOf, type JsonObject } from "./json.js";
 import { within, type Platform } from "./platform.js";
+import { readResults, reasonOf } from "./results.js";
 import type { Options, Problem } from "./types.js";
 
 /** What became of a request. Only "answered" says that the server has it. */
 export type Reply = { kind: "answered"; body: JsonObject } | { kind: "again" } | Refusal;
 
-/** It will never be taken; `why` has no full stop. */
+/** `why` has no full stop. */
 export interface Refusal {
   kind: "refused";
+  status: number;
+  /** The part of the request that it is about. */
+  field: string | undefined;
   why: string;
 }
 
 /** Longest obeyed Retry-After, in milliseconds: a mistaken header must not silence an app. */
 const LONGEST_SILENCE = 3_600_000;
 
+/** Refused for who speaks, not for what is said. */
+const UNAUTHORIZED = [401, 403];
+
 const AGAIN = [408, 410, 429, 460];
 
-const NO_REASON = "no reason given";
-
 const NO_ANSWER: Reply = { kind: "again" };
+
+/** As analytics.js sends it: without a token, a browser asks no leave before the request. */
+const PLAIN = { "Content-Type": "text/plain;charset=UTF-8" };
 
 /** The address, less a `/v1` that was pasted with it: every path here begins with one. */
 const HOST = /^(https?:\/\/[^\s/]\S*?)\/*(?:\/v1)?\/*$/i;
@@ -31,18 +39,16 @@ export class Wire {
   private readonly host: string;
   private readonly writeKey: string;
   private readonly platform: Platform;
-  private readonly token: () => Promise<string | undefined>;
   private readonly report: (problem: Problem) => void;
 
   /** Throws where no request could ever be answered. */
   constructor(
-    options: Pick<Options, "host" | "writeKey" | "token">,
+    options: Pick<Options, "host" | "writeKey">,
     platform: Platform,
     report: (problem: Problem) => void,
   ) {
     this.host = hostOf(options.host);
     this.writeKey = writeKeyOf(options.writeKey);
-    this.token = options.token ?? (() => Promise.resolve(undefined));
     this.platform = platform;
     this.report = report;
   }
@@ -53,10 +59,11 @@ export class Wire {
   }
 
   /** The body goes out with the write key and the time of sending. */
-  post(path: string, body: object, timeout: number): Promise<Reply> {
+  post(path: string, body: object, timeout: number, token: string | null): Promise<Reply> {
     const sentAt = new Date(this.platform.clock.now()).toISOString();
     const content = JSON.stringify({ ...body, sentAt, writeKey: this.writeKey });
-    return this.request(path, timeout, { method: "POST", body: content });
+    const headers = token === null ? PLAIN : { ...PLAIN, "X-Softask-Token": token };
+    return this.request(path, timeout, { method: "POST", body: content, headers });
   }
 
   /** What the project wants to be sent. */
@@ -83,10 +90,8 @@ export class Wire {
     late.addEventListener("abort", () => controller.abort());
     this.open.add(controller);
     try {
-      const headers = await this.headers();
-      if (headers === undefined || controller.signal.aborted) return NO_ANSWER;
       const signal = controller.signal;
-      const response = await this.platform.fetch(this.host + path, { ...init, headers, signal });
+      const response = await this.platform.fetch(this.host + path, { ...init, signal });
       return this.read(response, parsed(await response.text()));
     } catch (cause) {
       // What was aborted was closed, or took too long and is told of there.
@@ -97,23 +102,12 @@ export class Wire {
     }
   }
 
-  /** text/plain, as analytics.js sends it: a browser then asks no leave before each request. */
-  private async headers(): Promise<Record<string, string> | undefined> {
-    const plain = { "Content-Type": "text/plain;charset=UTF-8" };
-    try {
-      const token = await this.token();
-      return token === undefined ? plain : { ...plain, "X-Softask-Token": token };
-    } catch (cause) {
-      this.report({ code: "app_failed", message: "token failed.", cause });
-      return undefined;
-    }
-  }
-
   /** A hotel's login page is a 200 too: only a JSON object is an answer. */
   private read({ status, headers }: Response, body: unknown): Reply {
     if (isRefusal(status)) {
       this.isLost = false;
-      return { kind: "refused", why: `HTTP ${status}: ${reasonOf(body)}` };
+      const field = isObject(body) ? textOf(body["field"]) : undefined;
+      return { kind: "refused", status, field, why: `HTTP ${status}: ${reasonOf(body)}` };
     }
     if (status !== 200) this.obey(headers.get("Retry-After"));
     if (!isObject(body)) {
@@ -141,10 +135,15 @@ export class Wire {
   }
 }
 
-/** The server's word for an error, less its full stop: it ends a sentence of ours. */
-export function reasonOf(error: unknown): string {
-  const message = isObject(error) ? textOf(error["message"]) : undefined;
-  return message?.replace(/\.$/, "") ?? NO_REASON;
+/** Whether the key or the token was not taken. What was said may be, with another one. */
+export function isUnauthorized({ status }: Refusal): boolean {
+  return UNAUTHORIZED.includes(status);
+}
+
+/** Whether another token may be all that it wants. */
+export function isUnproven(reply: Reply): boolean {
+  if (reply.kind === "refused") return isUnauthorized(reply) && reply.field !== "writeKey";
+  return reply.kind === "answered" && readResults(reply.body).some((each) => each.isUnproven);
 }
 
 function isRefusal(status: number): boolean {

@@ -189,6 +189,13 @@ export function answer(...actions: Json[]): Reaction {
   return { body: { success: true, actions } };
 }
 
+/** A token in all but its signature. `more`: what else it says. */
+export function tokenOf(sub: string, endsAt: number, more: Json = {}): string {
+  const claims = { sub, exp: Math.floor(endsAt / SECOND), ...more };
+  const parts = [{ alg: "ES256", kid: "k" }, claims].map((each) => JSON.stringify(each));
+  return [...parts.map((each) => Buffer.from(each).toString("base64url")), "signature"].join(".");
+}
+
 /** The app's side: what it was asked to do, and what its user does. */
 export class FakeApp {
   snapshot: PushSnapshot = { status: "notDetermined" };

@@ -78,6 +78,7 @@ test("no ids are made up where the storage cannot be read", async () => {
 test("row 63: a logout keeps the device and what it was asked, nothing else", async () => {
   const phone = new Phone();
   await phone.client.identify("u1");
+  await settle();
   await phone.isOffered();
   await phone.app.tap("declined");
   const before = phone.storage.read("install");
@@ -130,6 +131,7 @@ test("an answer that comes after the logout is the old user's: it is not opened"
 test("outcomes belong to whoever was offered the popup", async () => {
   const phone = new Phone();
   await phone.client.identify("u1");
+  await settle();
   await phone.isOffered();
   await phone.client.reset();
   await phone.app.tap("declined");
@@ -156,6 +158,7 @@ test("another user's login is a logout first", async () => {
 test("the same user's login again leaves the popup that waits alone", async () => {
   const phone = new Phone();
   await phone.client.identify("u1");
+  await settle();
   await phone.isOffered(DELAYED);
   await phone.client.identify("u1");
   await settle();

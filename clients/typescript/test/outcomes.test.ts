@@ -112,11 +112,11 @@ for (const status of [408, 410, 429, 460, 500, 502, 503, 504]) {
 
 test("a refusal that gives no reason is told by its status", async () => {
   const phone = new Phone();
-  phone.server.reactions = [{ status: 403, body: null }];
+  phone.server.reactions = [{ status: 404, body: null }];
   await phone.client.setTraits({ session_count: 1 });
   await settle();
   const told = phone.app.problems.map((each) => each.message);
-  assert.deepEqual(told, ["identify is dropped: HTTP 403: no reason given."]);
+  assert.deepEqual(told, ["identify is dropped: HTTP 404: no reason given."]);
 });
 
 test("a hotel's login page is no answer to an outcome", async () => {
@@ -127,7 +127,7 @@ test("a hotel's login page is no answer to an outcome", async () => {
   assert.deepEqual(waiting(phone), ["PushSoftAskDeclined"]);
 });
 
-for (const status of [400, 401, 403, 404, 409, 413]) {
+for (const status of [400, 404, 409, 413]) {
   test(`${status} is final: the outcome is dropped and told`, async () => {
     const phone = new Phone();
     await phone.isOffered();
@@ -214,6 +214,7 @@ test("the queue is bounded, and values go before outcomes", async () => {
   assert.equal(waiting(phone)[0], "PushSoftAskDeclined");
   const told = phone.app.problems.map((each) => each.code);
   assert.deepEqual(new Set(told), new Set(["unreachable", "queue_full"]));
+  await settle();
   phone.server.always = undefined;
   await settle();
   phone.server.requests.length = 0;

@@ -215,6 +215,7 @@ test("a preference centre asks for the route and walks it", async () => {
   assert.equal(route, "os_prompt");
   assert.equal(phone.server.requests.at(-1)?.body.intent, "explicit");
   await phone.client.follow(route);
+  await settle();
   assert.equal(phone.app.prompts, 1);
   assert.equal(phone.server.permissions().at(-1)?.context.push.status, "authorized");
 });

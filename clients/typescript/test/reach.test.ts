@@ -1,4 +1,4 @@
-/** What a developer is told of a host, a write key or a token that is wrong. */
+/** What a developer is told of a host or a write key that is wrong. */
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -164,7 +164,7 @@ test("a wrong write key is told whatever asks", async () => {
     `settings is refused: ${WHY}`,
     `explicit is refused: ${WHY}`,
     `ValueMomentReached is refused: ${WHY}`,
-    `identify is dropped: ${WHY}`,
+    `identify waits: ${WHY}`,
   ]);
   const events = phone.app.problems.map((each) => each.event);
   assert.deepEqual(events, [undefined, undefined, "ValueMomentReached", "identify"]);
@@ -195,10 +195,3 @@ for (const [error, why] of [
     assert.deepEqual(told(phone), [`identify is dropped: ${why}.`]);
   });
 }
-
-test("a token that cannot be had is told as itself, and nothing is sent without it", async () => {
-  const phone = new Phone({ token: () => Promise.reject(new Error("signed out")) });
-  await phone.client.settings();
-  assert.deepEqual([phone.server.requests, told(phone)], [[], ["token failed."]]);
-  assert.equal(phone.app.problems[0]?.code, "app_failed");
-});

@@ -154,12 +154,3 @@ test("an app whose context fails is told, also while the popup is due", async ()
   );
   assert.equal(phone.app.opened.length, 0);
 });
-
-test("the user's token goes with every request", async () => {
-  let asked = 0;
-  const phone = new Phone({ token: async () => `token-${(asked += 1)}` });
-  await phone.client.track("ValueMomentReached");
-  await phone.client.track("ValueMomentReached");
-  const tokens = phone.server.requests.map((each) => each.headers["X-Softask-Token"]);
-  assert.deepEqual(tokens, ["token-1", "token-2"]);
-});
