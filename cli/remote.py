@@ -219,13 +219,14 @@ def _signature(target: Target) -> Signature:
         raise BadTarget(f"The AWS credentials cannot be used: {error}") from None
     if credentials is None:
         raise BadTarget("There are no AWS credentials here: name a profile (--profile), or log in.")
-    region = target.region or _region_of(target.url) or configured
+    region = target.region or region_of(target.url) or configured
     if not region:
         raise BadTarget(f"{target.url} does not say its AWS region: name it (--region).")
     return Signature(credentials, region)
 
 
-def _region_of(url: str) -> str | None:
+def region_of(url: str) -> str | None:
+    """Of API Gateway's own names; None of any other."""
     found = _GATEWAY.match(httpx.URL(url).host)
     return found["region"] if found else None
 

@@ -1,0 +1,1 @@
+"""What `softask doctor` looks at, what it makes of it, and what to do next."""

@@ -1,0 +1,257 @@
+"""What `softask doctor` makes of what was read: each check alone, on values."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cli.doctor.checks import CHECKS, ROUTES, Finding, Verdict, examine
+from cli.doctor.readings import (
+    Alarm,
+    Answer,
+    Behind,
+    Campaign,
+    Campaigns,
+    Prompts,
+    Readings,
+    Stack,
+    Table,
+    Unread,
+    WriteKey,
+)
+from functions.core.model import DAY, HOUR, MINUTE, SECOND
+from functions.core.moments import format_time
+from functions.metrics import Metric
+from tests.infra.test_monitoring import NAMES as ALARMS
+from tests.integration.conftest import ROOT
+
+NOW = 1_795_255_200_000  # 2026-11-21T10:00:00Z
+URL = "https://abc123.execute-api.eu-west-1.amazonaws.com"
+
+ANSWER = Answer(200, 80, NOW, NOW, NOW + 200 * DAY, ROUTES)
+RUNNING = Campaign("push-softask", "active", 3, True, None)
+CAMPAIGNS = Campaigns(7, False, (RUNNING,))
+KEYS = tuple({"id": f"{use[0]}k-1", "use": use} for use in ("write", "user", "device"))
+WELL: Mapping[Metric, tuple[tuple[int, float], ...]] = {
+    Metric.DECIDED: ((NOW - HOUR, 5_000.0),),
+    Metric.SWEEP_LAG: ((NOW - 15 * MINUTE, 12.0),),
+    Metric.LEDGER_LAG: ((NOW - 15 * MINUTE, 3.0),),
+}
+BEHIND = Behind(
+    stack=Stack("softask-prod", "UPDATE_COMPLETE", f"{URL}/", "prod"),
+    alarms=(Alarm("softask-prod-sweep-lag", "OK", True),),
+    series=WELL,
+    dead_letters=0,
+    kept=0,
+    changed=7,
+    tables=(Table("profiles", True, True),),
+)
+READINGS = Readings(
+    now=NOW,
+    url=URL,
+    answer=ANSWER,
+    write_key=WriteKey(200, ""),
+    keys={"auth": "enforce", "keys": KEYS},
+    campaigns=CAMPAIGNS,
+    server_at=NOW + SECOND,
+    prompts=Prompts(40, 0),
+    behind=BEHIND,
+)
+
+
+def finding(check: str, readings: Readings) -> Finding:
+    [found] = [each for each in examine(readings) if each.check == check]
+    return found
+
+
+def test_a_stack_that_is_well_has_nothing_to_do() -> None:
+    findings = examine(READINGS)
+    assert [each.verdict for each in findings] == [Verdict.OK] * len(CHECKS)
+    assert [each.todo for each in findings] == [""] * len(CHECKS)
+
+
+def test_each_check_has_a_name_of_its_own() -> None:
+    assert len({check.name for check in CHECKS}) == len(CHECKS)
+
+
+def test_what_could_not_be_read_is_never_ok() -> None:
+    nothing = Unread("AWS refused it")
+    behind = Behind(**dict.fromkeys(Behind.__slots__, nothing))
+    blind = Readings(
+        now=NOW,
+        url=URL,
+        answer=nothing,
+        write_key=nothing,
+        keys=nothing,
+        campaigns=nothing,
+        server_at=nothing,
+        prompts=nothing,
+        behind=behind,
+    )
+    reachable, *others = examine(blind)
+    assert reachable.verdict is Verdict.FAIL
+    assert {each.verdict for each in others} == {Verdict.NOT_CHECKED}
+    assert {each.seen for each in others} == {"AWS refused it"}
+
+
+def test_a_revision_without_the_list_of_campaigns_is_not_checked() -> None:
+    found = finding("revision", replace(READINGS, campaigns=Unread("403")))
+    assert found.verdict is Verdict.NOT_CHECKED
+
+
+OK, WARN, FAIL = Verdict.OK, Verdict.WARN, Verdict.FAIL
+
+ANSWERS = [
+    ("reachable", {"status": 503}, FAIL, "503"),
+    ("reachable", {"took": 2_500}, WARN, "apps wait for 2 s"),
+    ("certificate", {"certificate_ends": None}, OK, "plain HTTP"),
+    ("certificate", {"certificate_ends": NOW + 29 * DAY}, WARN, "in 29 days"),
+    ("certificate", {"certificate_ends": NOW + 6 * DAY}, FAIL, "in 6 days"),
+    ("clock", {"date": NOW + 2 * MINUTE}, WARN, "2 min behind"),
+    ("clock", {"date": NOW - 10 * MINUTE}, FAIL, "9 min ahead"),
+    ("clock", {"date": None}, WARN, "no date"),
+    ("routes", {"routes": None}, FAIL, "no API document"),
+    ("routes", {"routes": ROUTES - {"GET /v1/admin/keys"}}, WARN, "lacks GET /v1/admin/keys"),
+    ("routes", {"routes": ROUTES | {"GET /v2/new"}}, WARN, "also has GET /v2/new"),
+]
+
+
+@pytest.mark.parametrize(("check", "more", "verdict", "seen"), ANSWERS)
+def test_the_first_answer(check: str, more: dict[str, Any], verdict: Verdict, seen: str) -> None:
+    found = finding(check, replace(READINGS, answer=replace(ANSWER, **more)))
+    assert (found.verdict, seen in found.seen) == (verdict, True), found
+
+
+@pytest.mark.parametrize(
+    ("key", "seen"),
+    [
+        (WriteKey(401, "The write key is not one of this app's."), "401: The write key"),
+        (WriteKey(503, "Send the same call again."), "no keys could be read"),
+    ],
+)
+def test_a_write_key_that_is_not_accepted_fails(key: WriteKey, seen: str) -> None:
+    found = finding("write key", replace(READINGS, write_key=key))
+    assert (found.verdict, seen in found.seen) == (FAIL, True)
+
+
+def test_a_moved_clock_is_a_fault_but_on_a_dev_server() -> None:
+    ahead = replace(READINGS, server_at=NOW + 14 * DAY)
+    assert finding("server's clock", ahead).verdict is FAIL
+    local = replace(ahead, url="http://127.0.0.1:8080")
+    assert finding("server's clock", local).verdict is WARN
+
+
+@pytest.mark.parametrize("mode", ["off", "observe"])
+def test_a_stage_that_asks_for_no_tokens_is_warned_of_but_on_a_dev_server(mode: str) -> None:
+    lax = replace(READINGS, keys={"auth": mode, "keys": KEYS})
+    assert finding("tokens", lax).verdict is WARN
+    assert finding("tokens", replace(lax, url="http://127.0.0.1:8080")).verdict is OK
+
+
+def key(use: str, days: int | None = None) -> dict[str, str]:
+    ends = {} if days is None else {"endsAt": format_time(NOW + days * DAY)}
+    return {"id": f"{use}-{days}", "use": use, **ends}
+
+
+KEY_SETS = [
+    ("off", [], FAIL, "no write key"),
+    ("off", [key("write", -1)], FAIL, "no write key"),
+    ("off", [key("write")], OK, "1 holds: write"),
+    ("enforce", [key("write")], FAIL, "every call is 401"),
+    ("enforce", [key("write"), key("user")], WARN, "anonymous installs are refused"),
+    ("enforce", [key("write"), key("device")], WARN, "logged-in users are refused"),
+    ("off", [key("write", 3)], FAIL, "every write key ends"),
+    ("off", [key("write", 20)], WARN, "every write key ends"),
+    ("off", [key("write"), key("write", 20)], OK, "2 hold"),
+    ("off", [key("write"), key("write", 3)], WARN, "write-3 end within 7 days"),
+]
+
+
+@pytest.mark.parametrize(("auth", "keys", "verdict", "seen"), KEY_SETS)
+def test_keys(auth: str, keys: list[dict[str, str]], verdict: Verdict, seen: str) -> None:
+    found = finding("keys", replace(READINGS, keys={"auth": auth, "keys": keys}))
+    assert (found.verdict, seen in found.seen) == (verdict, True), found
+    assert bool(found.todo) is (verdict is not OK)
+
+
+CAMPAIGN_SETS = [
+    (False, (), FAIL, "there is none"),
+    (False, (replace(RUNNING, status="paused"),), WARN, "push-softask is paused"),
+    (False, (replace(RUNNING, status="draft"),), FAIL, "push-softask is draft"),
+    (False, (replace(RUNNING, is_readable=False),), FAIL, "left out"),
+    (True, (RUNNING,), WARN, "everything is paused"),
+    (False, (RUNNING, Campaign("rate", "paused", 1, True, None)), WARN, "rate is paused"),
+    (False, (replace(RUNNING, ends_at=NOW + 2 * DAY),), WARN, "ends 2026-11-23"),
+    (False, (replace(RUNNING, ends_at=NOW - DAY),), FAIL, "schedule of push-softask is over"),
+    (False, (replace(RUNNING, ends_at=NOW + 30 * DAY),), OK, "1 runs"),
+]
+
+
+@pytest.mark.parametrize(("paused", "rows", "verdict", "seen"), CAMPAIGN_SETS)
+def test_campaigns(paused: bool, rows: tuple[Campaign, ...], verdict: Verdict, seen: str) -> None:
+    found = finding("campaigns", replace(READINGS, campaigns=Campaigns(7, paused, rows)))
+    assert (found.verdict, seen in found.seen) == (verdict, True), found
+
+
+def test_schedules_go_by_the_server_s_clock() -> None:
+    ends = Campaigns(7, False, (replace(RUNNING, ends_at=NOW + 30 * DAY),))
+    later = replace(READINGS, campaigns=ends, server_at=NOW + 31 * DAY)
+    assert finding("campaigns", later).verdict is FAIL
+    unknown = replace(READINGS, campaigns=ends, server_at=Unread("no report"))
+    assert finding("campaigns", unknown).verdict is OK
+
+
+@pytest.mark.parametrize(
+    ("spent", "unasked", "verdict"), [(0, 0, OK), (40, 0, OK), (40, 8, WARN), (40, 9, FAIL)]
+)
+def test_apps_that_prompt_by_themselves(spent: int, unasked: int, verdict: Verdict) -> None:
+    found = finding("OS prompts", replace(READINGS, prompts=Prompts(spent, unasked)))
+    assert found.verdict is verdict
+    assert ("requestAuthorization" in found.todo) is (verdict is not OK)
+
+
+def series(metric: Metric, *points: tuple[int, float]) -> dict[str, Any]:
+    return {"series": {**WELL, metric: points}}
+
+
+ACCOUNTS: list[tuple[str, dict[str, Any], Verdict, str]] = [
+    ("deployment", {"stack": Stack("s", "UPDATE_ROLLBACK_COMPLETE", URL, "prod")}, WARN, "ROLLB"),
+    ("deployment", {"stack": Stack("s", "UPDATE_ROLLBACK_FAILED", URL, "prod")}, FAIL, "FAILED"),
+    ("deployment", {"stack": Stack("s", "UPDATE_COMPLETE", "https://x", "dev")}, WARN, "https://x"),
+    ("alarms", {"alarms": (Alarm("softask-prod-conflicts", "ALARM", True),)}, FAIL, "conflicts"),
+    ("alarms", {"alarms": (Alarm("softask-prod-conflicts", "OK", False),)}, WARN, "tell nobody"),
+    ("alarms", {"alarms": ()}, FAIL, "has none"),
+    ("sweep", series(Metric.SWEEP_LAG), FAIL, "no run"),
+    ("sweep", series(Metric.SWEEP_LAG, (NOW - 2 * HOUR, 0)), FAIL, "no run"),
+    ("sweep", series(Metric.SWEEP_LAG, (NOW - MINUTE, 3_700)), FAIL, "1 h late"),
+    ("ledger", series(Metric.LEDGER_LAG), OK, "no facts"),
+    ("ledger", series(Metric.LEDGER_LAG, (NOW - MINUTE, 1_200)), WARN, "20 min late"),
+    ("ledger", series(Metric.FAILED_RECORDS, (NOW - MINUTE, 2)), FAIL, "failed 2 times"),
+    ("ledger", series(Metric.FAILED_RECORDS, (NOW - 2 * HOUR, 2)), OK, "3 s late"),
+    ("refresh", series(Metric.CAMPAIGNS_NOT_REFRESHED, (NOW - MINUTE, 2)), FAIL, "2 reads"),
+    ("refused tokens", series(Metric.TOKEN_REFUSED, (NOW - HOUR, 50)), OK, "50 refused"),
+    ("refused tokens", series(Metric.TOKEN_REFUSED, (NOW - HOUR, 51)), WARN, "51 refused"),
+    ("dead letters", {"dead_letters": 2}, FAIL, "2: the schedule"),
+    ("failed records", {"kept": 3}, FAIL, "3 are put aside"),
+    ("failed records", {"kept": 1_000}, FAIL, "1,000 or more"),
+    ("revision", {"changed": 8}, FAIL, "LIVE was deleted"),
+    ("tables", {"tables": (Table("profiles", False, True),)}, FAIL, "no point-in-time"),
+    ("tables", {"tables": (Table("profiles", True, False),)}, WARN, "may be deleted"),
+]
+
+
+@pytest.mark.parametrize(("check", "more", "verdict", "seen"), ACCOUNTS)
+def test_the_account(check: str, more: dict[str, Any], verdict: Verdict, seen: str) -> None:
+    found = finding(check, replace(READINGS, behind=replace(BEHIND, **more)))
+    assert (found.verdict, seen in found.seen) == (verdict, True), found
+    assert bool(found.todo) is (verdict is not OK)
+
+
+def test_the_alarms_that_checks_name_are_there() -> None:
+    source = (ROOT / "cli" / "doctor" / "checks.py").read_text(encoding="utf-8")
+    named = re.findall(r"See the alarm ([a-z-]+)|see ([a-z-]+) in|_alarm\(\"([a-z-]+)\"\)", source)
+    names = {name for found in named for name in found if name}
+    assert len(names) == 7
+    assert names <= ALARMS
