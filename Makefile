@@ -16,10 +16,10 @@ export AWS_DEFAULT_REGION ?= us-east-1
 unexport AWS_PROFILE AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test lint format synth engine clients sdks fuzz prove bench lock clean
+.PHONY: help dev demo test lint format synth engine clients sdks e2e fuzz checks prove bench lock clean
 
 help: ## What there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 dev: $(READY) ## A dev server on loopback, with everything in memory (PORT=8080)
 	$(BIN)/softask dev --port $(or $(PORT),8080)
@@ -55,16 +55,26 @@ sdks: $(READY) ## Segment's and RudderStack's own server SDKs against a dev serv
 	$(BIN)/python -m tests.sdks.install
 	$(BIN)/python -m pytest tests/sdks --no-cov -rs
 
+e2e: $(READY) ## A real `cdk deploy` to an emulator of AWS on loopback, used over HTTPS, and destroyed
+	$(BIN)/python -m tests.e2e.install
+	$(BIN)/python -m tests.e2e
+
 fuzz: $(READY) ## Schemathesis: no answer of the dev server that the OpenAPI document does not tell of
 	@test -x build/fuzz/bin/python || $(PYTHON) -m venv build/fuzz
 	$(BIN)/uv pip sync --quiet --python build/fuzz/bin/python --require-hashes requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz
 
+checks: $(READY) ## cdk-nag, cfn-lint, checkov, pip-audit and ruff's S rules, and what was answered to them
+	@test -x build/checks/bin/python || $(PYTHON) -m venv build/checks
+	$(BIN)/uv pip sync --quiet --python build/checks/bin/python --require-hashes requirements/checks.txt
+	AWS_ENDPOINT_URL=http://127.0.0.1:9 $(BIN)/python -m tests.checks
+
 prove: $(READY) engine ## The deep runs: 10,000 random lives, 200,000 simulated users, and the engine's tests
 	$(BIN)/python -m pytest tests/unit/core/test_machine.py tests/unit/core/test_adversarial.py \
 	  tests/unit/core/test_engine_properties.py tests/unit/core/test_merge_properties.py \
 	  tests/unit/core/test_merge_confluence.py tests/unit/core/test_merge_machine.py \
-	  tests/integration/test_identity_machine.py --no-cov --hypothesis-profile=prove
+	  tests/integration/test_identity_machine.py tests/unit/test_forged_tokens.py \
+	  --no-cov --hypothesis-profile=prove
 	$(BIN)/python -m tests.simulation
 	SOFTASK_SIMULATED=2000 $(BIN)/python -m pytest tests/simulation --no-cov
 
@@ -82,6 +92,8 @@ lock: $(READY) ## Resolves the dependencies anew into the hashed lock files
 	$(BIN)/uv pip compile $(LOCKING) --extra bench -c requirements/dev.txt pyproject.toml \
 	  -o requirements/bench.txt
 	$(BIN)/uv pip compile $(LOCKING) --group fuzz -o requirements/fuzz.txt
+	$(BIN)/uv pip compile $(LOCKING) --group checks -o requirements/checks.txt
+	$(BIN)/uv pip compile $(LOCKING) requirements/e2e.in -o requirements/e2e.txt
 	for sdk in segment-python segment-python-2.3.4 rudder-python; do \
 	  $(BIN)/uv pip compile $(LOCKING) requirements/sdks/$$sdk.in -o requirements/sdks/$$sdk.txt || exit 1; done
 	grep -A999 '^uv==' requirements/dev.txt | awk 'NR>1 && /^[a-z]/ {exit} {print}' \

@@ -1,0 +1,1 @@
+"""The steps of a run: each takes the world, and says in a few words what was seen."""
