@@ -216,11 +216,12 @@ def test_row_64_a_batch_that_is_replayed_whole_counts_nothing_twice(app: App) ->
 def test_users_that_take_too_long_are_a_503(
     app: App, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("functions.track.service.DEADLINE", 0)
+    monkeypatch.setattr("functions.track.service.DEADLINE", 0.5)
     answered = threading.Event()
 
-    def hang(_: str) -> None:
-        answered.wait(60)
+    def hang(operation: str) -> None:
+        if operation == "PutItem":
+            answered.wait(60)
 
     database.before = hang
     batch = [message("ValueMomentReached", user=f"u{i}") for i in range(3)]
@@ -397,6 +398,28 @@ def test_a_batch_of_too_many_messages_is_refused(app: App, database: Database) -
     body = json.dumps({"batch": [{}] * 2501})
     status, answer = app.send("/v1/batch", body)
     assert (status, answer["field"]) == (413, "batch")
+    assert database.calls == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "count"), [(4_000, 1), (1_000, 1_800)], ids=["large", "under many items"]
+)
+def test_row_27_a_batch_s_context_counts_under_every_item(
+    app: App, database: Database, keys: int, count: int
+) -> None:
+    context = {"traits": {f"key{number}": number for number in range(keys)}}
+    batch = [{"type": "track", "userId": "u1", "event": "Ignored"}] * count
+    status, answer = app.send("/v1/batch", json.dumps({"batch": batch, "context": context}))
+    assert (status, answer["code"], answer["field"]) == (413, "too_large", "context")
+    assert database.calls == []
+
+
+def test_row_50_of_a_stranger_s_batch_no_more_than_the_key_is_parsed(
+    app: App, database: Database
+) -> None:
+    body = '{"batch": 1e999, "context": 1e999, "anything": 1e999, "writeKey": "another"}'
+    status, answer = app.send("/v1/batch", body, headers={})
+    assert (status, answer["code"], answer["field"]) == (401, "unauthorized", "writeKey")
     assert database.calls == []
 
 
