@@ -53,9 +53,6 @@ from functions.wire.write_keys import read_key
 OPENAPI = Path(__file__).parents[1] / "openapi.json"
 """The document of all routes; the asset carries it."""
 
-MOST_CONTEXT = 4 * MAX_BATCH
-"""Bytes of a batch's context, times the items that it lies under."""
-
 CACHED_FOR = 300
 """Seconds for which what is the same for everybody may be kept."""
 
@@ -158,13 +155,11 @@ class PublicApi:
     def _batch(self) -> answers.BatchAnswer:
         now = self._clock()
         envelope = parse_envelope(self._body(MAX_BATCH))
-        # A stranger has no more of the body parsed than the key.
-        admitted = self._admitted(_parsed(envelope, "writeKey"), now)
         if "batch" not in envelope:
             raise InvalidRequest("Add batch: an array of messages.", "batch")
-        items = parse_array(envelope["batch"], "batch")
-        _check_context(envelope.get("context"), items)
-        shared = _parsed(envelope, "context", "sentAt")
+        items = parse_array(envelope.pop("batch"), "batch")
+        shared = {key: parse(bytes(value)) for key, value in envelope.items()}
+        admitted = self._admitted(shared, now)
         messages.check_batch(shared, items)
         rows = [self._read_item(item, shared, now, index) for index, item in enumerate(items)]
         sent = [row for row in rows if isinstance(row, Sent)]
@@ -343,21 +338,6 @@ def _document(path: Path) -> msgspec.Raw:
         return msgspec.Raw(path.read_bytes())
     except FileNotFoundError:
         raise NoSuchRoute("The document of the routes is not packaged here.") from None
-
-
-def _parsed(envelope: Mapping[str, msgspec.Raw], *keys: str) -> Json:
-    return {key: parse(bytes(envelope[key])) for key in keys if key in envelope}
-
-
-def _check_context(context: msgspec.Raw | None, items: Sequence[msgspec.Raw]) -> None:
-    """It lies under every item, so that it counts as often as there are items."""
-    size = len(bytes(context)) if context is not None else 0
-    if size > MAX_MESSAGE or size * len(items) > MOST_CONTEXT:
-        problem = (
-            f"The batch's context has at most {MAX_MESSAGE} bytes, and {MOST_CONTEXT} with all"
-            " items that it lies under: send fewer items, or less context."
-        )
-        raise TooLarge(problem, "context")
 
 
 def _keys(live: Live) -> Keys:

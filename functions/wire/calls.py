@@ -297,7 +297,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         ),
     ]
     context: Context = None
-    """Lies under each message's own, and counts towards the limits under each."""
+    """Lies under each message's own."""
     sent_at: SentAt = None
     integrations: Integrations = None
     write_key: WriteKey = None

@@ -401,28 +401,6 @@ def test_a_batch_of_too_many_messages_is_refused(app: App, database: Database) -
     assert database.calls == []
 
 
-@pytest.mark.parametrize(
-    ("keys", "count"), [(4_000, 1), (1_000, 1_800)], ids=["large", "under many items"]
-)
-def test_row_27_a_batch_s_context_counts_under_every_item(
-    app: App, database: Database, keys: int, count: int
-) -> None:
-    context = {"traits": {f"key{number}": number for number in range(keys)}}
-    batch = [{"type": "track", "userId": "u1", "event": "Ignored"}] * count
-    status, answer = app.send("/v1/batch", json.dumps({"batch": batch, "context": context}))
-    assert (status, answer["code"], answer["field"]) == (413, "too_large", "context")
-    assert database.calls == []
-
-
-def test_row_50_of_a_stranger_s_batch_no_more_than_the_key_is_parsed(
-    app: App, database: Database
-) -> None:
-    body = '{"batch": 1e999, "context": 1e999, "anything": 1e999, "writeKey": "another"}'
-    status, answer = app.send("/v1/batch", body, headers={})
-    assert (status, answer["code"], answer["field"]) == (401, "unauthorized", "writeKey")
-    assert database.calls == []
-
-
 @pytest.mark.parametrize("body", ['{"batch":{}}', '{"batch":null}', '{"context":{}}', "[]", "7"])
 def test_a_batch_that_is_none_is_refused(app: App, body: str) -> None:
     status, answer = app.send("/v1/batch", body)
