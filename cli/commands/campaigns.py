@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cli.commands import consent
 from cli.commands.target import (
     DEV_SERVER,
     AsJson,
@@ -182,7 +183,7 @@ def publish(
     with remote_at(url, profile, region) as remote:
         from cli.commands import publishing  # noqa: PLC0415
 
-        ask = publishing.is_terminal() and not yes and not check
+        ask = consent.is_terminal() and not yes and not check
         wishes = publishing.Wishes(reason, expect, check, ask)
         publishing.publish_campaigns(remote, files, wishes)
 

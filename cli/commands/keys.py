@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from cli.commands import consent
 from cli.commands.target import (
     DEV_SERVER,
     AsJson,
@@ -52,7 +53,6 @@ _NEXT = {
 }
 
 _SPAN = re.compile(r"(?:[0-9]{1,9}[smhd])+")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @app.command("list")
@@ -171,7 +171,11 @@ def revoke(
 
     Example: softask keys revoke sk-0123456789ab --reason "leaked"
     """
-    _check_consent(id_, yes)
+    if not yes:
+        from cli.render import printable  # noqa: PLC0415 - rich
+
+        question = f"Revoke {printable(id_)}? Whoever calls with it is refused then."
+        consent.ask(question, "Nothing was revoked.")
     with remote_at(url, profile, region) as remote:
         from cli import render  # noqa: PLC0415 - rich
         from cli.remote import path_of  # noqa: PLC0415
@@ -188,8 +192,10 @@ def seconds(span: str) -> int:
     """`36h` as 129,600; ends the command for what is no span."""
     if not _SPAN.fullmatch(span):
         fail(f"{span} is no span such as 90s, 15m, 36h or 30d.", 2)
-    parts = re.findall(r"([0-9]+)([smhd])", span)
-    return sum(int(count) * _SECONDS[unit] for count, unit in parts)
+    from functions.core.campaign import milliseconds  # noqa: PLC0415 - the whole campaign file
+    from functions.core.model import SECOND  # noqa: PLC0415
+
+    return sum(map(milliseconds, re.findall("[0-9]+[smhd]", span))) // SECOND
 
 
 @contextmanager
@@ -248,15 +254,3 @@ def _row(key: Mapping[str, Any]) -> tuple[Any, ...]:
         key.get("issuer"),
         key["name"] or None,
     )
-
-
-def _check_consent(id_: str, yes: bool) -> None:
-    from cli import render  # noqa: PLC0415 - rich
-    from cli.commands import publishing  # noqa: PLC0415 - httpx, botocore
-
-    if yes:
-        return
-    if not publishing.is_terminal():
-        fail("There is nobody to ask here: say --yes.", 2)
-    if not typer.confirm(f"Revoke {render.printable(id_)}? Whoever calls with it is refused then."):
-        fail("Nothing was revoked.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.commands import consent
 from cli.commands.target import Yes, fail
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def replay(
         elif dry_run:
             _list(found)
         else:
-            _check_consent(len(found), function, yes)
+            if not yes:
+                consent.ask(f"Feed {_objects(len(found))} to {function}?", "Nothing was replayed.")
             _take(failures, found)
 
 
@@ -95,17 +97,6 @@ def _list(found: list["Kept"]) -> None:
 
     rows = [(f"{each.at:%Y-%m-%d %H:%M} UTC", f"{each.size:,}", each.key) for each in found]
     render.put(render.table(("kept since", "bytes", "object"), rows))
-
-
-def _check_consent(count: int, function: str, yes: bool) -> None:
-    from cli.commands import publishing  # noqa: PLC0415 - httpx, botocore
-
-    if yes:
-        return
-    if not publishing.is_terminal():
-        fail("There is nobody to ask here: say --yes.", 2)
-    if not typer.confirm(f"Feed {_objects(count)} to {function}?"):
-        fail("Nothing was replayed.")
 
 
 def _take(failures: "Replay", found: list["Kept"]) -> None:

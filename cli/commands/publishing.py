@@ -1,6 +1,5 @@
 """From a file to what is live: checked, compared, shown, sent, and refused by file and line."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,11 +39,6 @@ class Standing:
     newest: int | None = None
     live: Json | None = None
     draft: Json | None = None
-
-
-def is_terminal() -> bool:
-    """Whether there is somebody to ask."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 # --- campaigns ---

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cli.commands import consent
 from cli.commands.target import DEV_SERVER, AsJson, Profile, Reason, Region, Url, Yes, remote_at
 
 app = typer.Typer(
@@ -60,5 +61,5 @@ def publish(
     with remote_at(url, profile, region) as remote:
         from cli.commands import publishing  # noqa: PLC0415
 
-        ask = publishing.is_terminal() and not yes
+        ask = consent.is_terminal() and not yes
         publishing.publish_settings(remote, file, publishing.Wishes(reason, ask=ask))

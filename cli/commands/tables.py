@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.commands import consent
 from cli.commands.target import Profile, Region, Yes, fail
 
 if TYPE_CHECKING:
@@ -54,21 +55,11 @@ def copy(
     Example: softask tables copy restored-profiles "$PROFILES"
     """
     with _opened(restored, live, profile, region) as pair:
-        _check_consent(live, yes)
+        if not yes:
+            consent.ask(f"Write into {live}?", "Nothing was written.")
         done = pair.copy(deleted_in, replace=replace)
     told = f"{done.written:,} written, {done.left:,} were there"
     typer.echo(f"{told}, {done.deleted:,} of deleted users left out.")
-
-
-def _check_consent(live: str, yes: bool) -> None:
-    from cli.commands import publishing  # noqa: PLC0415 - httpx, botocore
-
-    if yes:
-        return
-    if not publishing.is_terminal():
-        fail("There is nobody to ask here: say --yes.", 2)
-    if not typer.confirm(f"Write into {live}?"):
-        fail("Nothing was written.")
 
 
 @contextmanager

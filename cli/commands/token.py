@@ -8,7 +8,7 @@ import typer
 
 from cli.commands.keys import seconds
 from cli.commands.target import Anonymous, User, fail
-from functions.wire.tokens import DEVICE_LIFETIME, USER_LIFETIME, Claims, sign
+from functions.wire.tokens import DEVICE_LIFETIME, USER_LIFETIME, Claims, audience, sign
 
 
 def token(
@@ -48,11 +48,11 @@ def token(
     lasts = seconds(ttl)
     if not 0 < lasts <= longest:
         fail(f"--ttl is at most {longest // 3_600}h, and more than nothing.", 2)
-    audience = f"softask-{stage}"
+    own = audience(stage)
     if issuer is None and not anonymous:
         fail("Say --issuer: what the key was registered with.", 2)
-    if anonymous and issuer not in (None, audience):
-        fail(f"A device key's issuer is {audience}.", 2)
+    if anonymous and issuer not in (None, own):
+        fail(f"A device key's issuer is {own}.", 2)
     from cli import key_files  # noqa: PLC0415 - cryptography, joserfc
 
     try:
@@ -60,5 +60,5 @@ def token(
     except key_files.KeyFileError as error:
         fail(str(error), 2)
     now = int(time.time())
-    claims = Claims(issuer or audience, audience, user, exp=now + lasts, iat=now)
+    claims = Claims(issuer or own, own, user, exp=now + lasts, iat=now)
     typer.echo(sign(claims, kid, private))

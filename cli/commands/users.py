@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.commands import consent
 from cli.commands.target import (
     DEV_SERVER,
     Anonymous,
@@ -135,14 +136,11 @@ def _whose(user: str, anonymous: bool) -> dict[str, str]:
 
 def _ask(remote: "Remote", user: str, anonymous: bool) -> None:
     from cli import held, render  # noqa: PLC0415 - rich
-    from cli.commands import publishing  # noqa: PLC0415
     from cli.remote import path_of  # noqa: PLC0415
 
-    if not publishing.is_terminal():
-        fail("There is nobody to ask here: say --yes.", 2)
+    consent.require_somebody()
     render.put(*held.at_stake(remote.get(path_of("users", "-"), **_whose(user, anonymous))))
-    if not typer.confirm(f"Delete {render.printable(user)}?"):
-        fail("Nothing was deleted.")
+    consent.ask(f"Delete {render.printable(user)}?", "Nothing was deleted.")
 
 
 def _exported(remote: "Remote", user: str, anonymous: bool) -> Json:

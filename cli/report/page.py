@@ -19,6 +19,10 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 _STEPS = ("exposed", "offered", "shown", "approved", "granted")
 _OTHERS = ("declined", "dismissed", "silent", "awaited", "suppressed", "lapsed")
+_INTERVALS = ("95 %", "sequential 95 %")
+
+Row = tuple[str, Sequence[str]]
+"""A row's name, and its cells as HTML."""
 
 
 def page(answer: ReportAnswer, statistics: Statistics) -> str:
@@ -200,48 +204,36 @@ class _Page:
         return whiskers(rows, "Differences from the control, with intervals", "") if rows else ""
 
     def _compared_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
-        headings = (
-            ("points", "points"),
-            ("95 %", "95 %"),
-            ("sequential 95 %", "sequential 95 %"),
-        )
         rows = [
             (_treatment(each), _compared_cells(place, each.difference))
             for place, each in compared
             if each.difference
         ]
-        return table([self._heading(*heading) for heading in headings], rows)
+        return self._table(("points", *_INTERVALS), rows)
 
     def _needed_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
-        headings = (("users needed", "users needed"), ("for one look", "for one look"))
         rows = [
             (_treatment(each), _needed_cells(place, each))
             for place, each in compared
             if each.users_needed
         ]
-        return table([self._heading(*heading) for heading in headings], rows)
+        return self._table(("users needed", "for one look"), rows)
 
     def _lift_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
-        headings = (("lift", "lift"), ("95 %", "95 %"), ("sequential 95 %", "sequential 95 %"))
         rows = [
             (_treatment(each), _lift_cells(place, each.difference))
             for place, each in compared
             if each.difference
         ]
-        return table([self._heading(*heading) for heading in headings], rows) if rows else ""
+        return self._table(("lift", *_INTERVALS), rows) if rows else ""
 
     def _goals_table(self, compared: Sequence[tuple[int, Compared]]) -> str:
-        headings = (
-            ("more a user", "more a user"),
-            ("95 %", "95 %"),
-            ("sequential 95 %", "sequential 95 %"),
-        )
         rows = [
             (_treatment(each), _goal_cells(place, each.goals))
             for place, each in compared
             if each.goals
         ]
-        return table([self._heading(*heading) for heading in headings], rows)
+        return self._table(("more a user", *_INTERVALS), rows)
 
     def _over_time(self) -> Iterator[str]:
         statistics = self.statistics
@@ -373,9 +365,7 @@ class _Page:
             number("appWide.unasked", apart.unasked),
         )
         columns = ("spent", "without an approval")
-        yield table(
-            [self._heading(column, column) for column in columns], [*rows, ("no campaign", told)]
-        )
+        yield self._table(columns, [*rows, ("no campaign", told)])
         yield from map(self._means, columns)
 
     def _foot(self) -> Iterator[str]:
@@ -388,6 +378,10 @@ class _Page:
         yield "</dl></footer>"
 
     # --- tables ---
+
+    def _table(self, names: Sequence[str], rows: Sequence[Row]) -> str:
+        """names: of the columns, as the glossary has them."""
+        return table([self._heading(name, name) for name in names], rows)
 
     def _by_arm(
         self,

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from functions.admin import key_plans
 from functions.admin.service import Done, Operator
 from functions.core.model import SECOND
-from functions.store.access import AccessKey, KeyUse
+from functions.store.access import PREFIXES, AccessKey, KeyUse, id_of
 from functions.store.campaigns import Change
 from functions.store.device_keys import DeviceKeys
 from functions.wire.admin import write_time
@@ -26,8 +26,6 @@ from functions.wire.keys import (
     jwk_of,
     read_public_key,
 )
-
-_PREFIXES = {KeyUse.WRITE: "wk", KeyUse.SERVER: "sk", KeyUse.USER: "uk", KeyUse.DEVICE: "dk"}
 
 _SECRET_BYTES = 32
 
@@ -132,19 +130,14 @@ def _blank(use: KeyUse, name: str, issuer: str, change: Change) -> AccessKey:
 
 
 def _secret(blank: AccessKey) -> New:
-    secret = f"{_PREFIXES[blank.use]}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+    secret = f"{PREFIXES[blank.use]}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     return dataclasses.replace(_hashed(blank, sha256(secret.encode()).hexdigest()), secret=secret)
 
 
 def _hashed(blank: AccessKey, digest: str) -> New:
-    return New(_id(blank.use, digest), replace(blank, sha256=digest))
+    return New(id_of(blank.use, digest), replace(blank, sha256=digest))
 
 
 def _verifying(blank: AccessKey, public: Jwk) -> New:
-    """Under an id of its own content, as a hashed one is, so that no key ever has two."""
     digest = sha256(f"{public['x']}.{public['y']}".encode()).hexdigest()
-    return New(_id(blank.use, digest), replace(blank, public=public))
-
-
-def _id(use: KeyUse, digest: str) -> str:
-    return f"{_PREFIXES[use]}-{digest[:12]}"
+    return New(id_of(blank.use, digest), replace(blank, public=public))

@@ -52,9 +52,18 @@ Keys = Mapping[str, AccessKey]
 """By id."""
 
 
+PREFIXES = {KeyUse.WRITE: "wk", KeyUse.SERVER: "sk", KeyUse.USER: "uk", KeyUse.DEVICE: "dk"}
+"""What ids and secrets begin with."""
+
+
+def id_of(use: KeyUse, digest: str) -> str:
+    """A key's id, by the SHA-256 of its content (hexadecimal): no key ever has two."""
+    return f"{PREFIXES[use]}-{digest[:12]}"
+
+
 def deployed(hashes: tuple[str, ...]) -> dict[str, AccessKey]:
-    """The write keys that a deployment names by their hashes, each under its hash's beginning."""
-    return {f"wk-{each[:12]}": AccessKey(use=KeyUse.WRITE, sha256=each) for each in hashes}
+    """The write keys that a deployment names by their hashes."""
+    return {id_of(KeyUse.WRITE, each): AccessKey(use=KeyUse.WRITE, sha256=each) for each in hashes}
 
 
 def known(keys: Keys, write_keys: tuple[str, ...]) -> Keys:

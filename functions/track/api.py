@@ -47,7 +47,7 @@ from functions.wire.errors import (
     WireError,
 )
 from functions.wire.messages import Json
-from functions.wire.tokens import Given, read_given
+from functions.wire.tokens import read_given
 from functions.wire.write_keys import read_key
 
 OPENAPI = Path(__file__).parents[1] / "openapi.json"
@@ -57,8 +57,6 @@ CACHED_FOR = 300
 """Seconds for which what is the same for everybody may be kept."""
 
 _KINDS: Mapping[str, MessageKind] = {kind: kind for kind in CALLS}
-
-_EMPTY: Json = {}
 
 _QUIET = (Reason.UNCHANGED, Reason.DUPLICATE)
 """Messages that changed nothing are not worth a line."""
@@ -138,8 +136,9 @@ class PublicApi:
     def _single(self, kind: MessageKind) -> answers.MessageAnswer:
         now = self._clock()
         body = messages.read_object(parse(self._body(MAX_MESSAGE)))
-        admitted = self._admitted(body, now)
-        sent = Sent(kind, messages.read_message(kind, body, now), self._given(body))
+        headers = self._headers()
+        admitted = self._admitted(headers, body, now)
+        sent = Sent(kind, messages.read_message(kind, body, now), read_given(headers, body))
         judged = self._one_judged(sent, admitted, now)
         message = judged.message
         folded = self._folded([message], admitted.campaigns, now)
@@ -159,9 +158,10 @@ class PublicApi:
             raise InvalidRequest("Add batch: an array of messages.", "batch")
         items = parse_array(envelope.pop("batch"), "batch")
         shared = {key: parse(bytes(value)) for key, value in envelope.items()}
-        admitted = self._admitted(shared, now)
+        headers = self._headers()
+        admitted = self._admitted(headers, shared, now)
         messages.check_batch(shared, items)
-        rows = [self._read_item(item, shared, now, index) for index, item in enumerate(items)]
+        rows = [_read_item(item, headers, shared, now, place) for place, item in enumerate(items)]
         sent = [row for row in rows if isinstance(row, Sent)]
         judged = self._judged(sent, admitted, now)
         taken = [each.message for each in judged if each.refusal is None]
@@ -178,8 +178,9 @@ class PublicApi:
     def _actions(self) -> answers.ActionsAnswer | answers.RouteAnswer:
         now = self._clock()
         body = messages.read_object(parse(self._body(MAX_MESSAGE)))
-        admitted = self._admitted(body, now)
-        sent = Sent("track", messages.read_asker(body, now), self._given(body))
+        headers = self._headers()
+        admitted = self._admitted(headers, body, now)
+        sent = Sent("track", messages.read_asker(body, now), read_given(headers, body))
         asker = self._one_judged(sent, admitted, now).message
         if body.get("intent") is not None:
             route = self._tracker.route(asker, now)
@@ -193,11 +194,12 @@ class PublicApi:
     def _devices(self) -> answers.DeviceAnswer:
         now = self._clock()
         body = messages.read_object(parse(self._body(MAX_MESSAGE)))
-        admitted = self._admitted(body, now)
+        headers = self._headers()
+        admitted = self._admitted(headers, body, now)
         user = messages.read_install(body)
         if user is not None:
             by, keys = admitted.by, admitted.keys
-            refusal = self._authority.judge_install(user, self._given(body), by, keys, now)
+            refusal = self._authority.judge_install(user, read_given(headers, body), by, keys, now)
             if refusal is not None:
                 self._log_refused([refusal], now)
                 raise refusal
@@ -227,34 +229,14 @@ class PublicApi:
 
     # --- the request's parts ---
 
-    def _read_item(
-        self, item: msgspec.Raw, shared: Json, now: int, index: int
-    ) -> Sent | answers.Result:
-        message_id = None
-        try:
-            if len(bytes(item)) > MAX_MESSAGE:
-                raise TooLarge(f"A message has at most {MAX_MESSAGE} bytes.")
-            body = messages.read_object(parse(bytes(item)))
-            message_id = messages.told_id(body)
-            kind = _KINDS.get(str(body.get("type")))
-            if kind is None:
-                raise InvalidRequest(f"type must be one of {', '.join(_KINDS)}.", "type")
-            message = messages.read_message(kind, body, now, shared)
-            return Sent(kind, message, self._given(body, shared))
-        except WireError as error:
-            return _rejected(message_id, error, index)
-
     def _body(self, limit: int) -> bytes:
         return body_of(self._event, limit)
 
-    def _admitted(self, body: Json, now: int) -> Admitted:
+    def _admitted(self, headers: Mapping[str, str], body: Json, now: int) -> Admitted:
         live = self._live_at(now)
         keys = _keys(live)
-        by = caller(read_key(self._headers(), body), keys, now)
+        by = caller(read_key(headers, body), keys, now)
         return Admitted(by, keys, live.campaigns)
-
-    def _given(self, body: Json, shared: Json = _EMPTY) -> Given:
-        return read_given(self._headers(), body, shared)
 
     def _one_judged(self, sent: Sent, admitted: Admitted, now: int) -> Judged:
         """Raises the refusal, if it holds."""
@@ -338,6 +320,24 @@ def _document(path: Path) -> msgspec.Raw:
         return msgspec.Raw(path.read_bytes())
     except FileNotFoundError:
         raise NoSuchRoute("The document of the routes is not packaged here.") from None
+
+
+def _read_item(
+    item: msgspec.Raw, headers: Mapping[str, str], shared: Json, now: int, index: int
+) -> Sent | answers.Result:
+    message_id = None
+    try:
+        if len(bytes(item)) > MAX_MESSAGE:
+            raise TooLarge(f"A message has at most {MAX_MESSAGE} bytes.")
+        body = messages.read_object(parse(bytes(item)))
+        message_id = messages.told_id(body)
+        kind = _KINDS.get(str(body.get("type")))
+        if kind is None:
+            raise InvalidRequest(f"type must be one of {', '.join(_KINDS)}.", "type")
+        message = messages.read_message(kind, body, now, shared)
+        return Sent(kind, message, read_given(headers, body, shared))
+    except WireError as error:
+        return _rejected(message_id, error, index)
 
 
 def _keys(live: Live) -> Keys:

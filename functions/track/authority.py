@@ -20,6 +20,7 @@ from functions.wire.tokens import (
     Given,
     TokenKey,
     Verifier,
+    audience,
 )
 from functions.wire.write_keys import matching, unknown_key
 
@@ -65,11 +66,6 @@ def caller(key: str, keys: Keys, now: int, uses: Collection[KeyUse] = CALLERS) -
     if place is None:
         raise unknown_key()
     return holding[place].use
-
-
-def audience(stage: str) -> str:
-    """What `aud` must be, and of Softask's own tokens also `iss`."""
-    return f"softask-{stage}"
 
 
 def token_keys(keys: Keys, stage: str, now: int) -> dict[str, TokenKey]:

@@ -8,7 +8,6 @@ from functions.core.model import MINUTE, SECOND, User
 from functions.core.moments import format_time
 from functions.store.access import AccessKey, Keys, KeyUse
 from functions.store.device_keys import DeviceKeys
-from functions.track.authority import audience
 from functions.wire import tokens
 from functions.wire.answers import DeviceAnswer
 from functions.wire.errors import NoSuchRoute
@@ -23,7 +22,7 @@ class Installs:
     """Issues tokens of 90 days, or less where their key ends earlier."""
 
     def __init__(self, stage: str, device_keys: DeviceKeys) -> None:
-        self._issuer = audience(stage)
+        self._issuer = tokens.audience(stage)
         self._device_keys = device_keys
 
     def issue(self, user: User | None, keys: Keys, now: int) -> DeviceAnswer:

@@ -61,6 +61,11 @@ _NO_TEXT = "(no text)"
 _EMPTY: Json = {}
 
 
+def audience(stage: str) -> str:
+    """What `aud` must be, and of Softask's own tokens also `iss`."""
+    return f"softask-{stage}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenKey:
     """What verifies the tokens of one key, and for whom they speak.

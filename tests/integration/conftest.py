@@ -22,6 +22,7 @@ import botocore.session
 import pytest
 from aws_lambda_powertools import Logger
 from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.exceptions import ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 from botocore.loaders import create_loader
 from moto import mock_aws
@@ -82,6 +83,18 @@ class Database:
         if reasons:
             body["CancellationReasons"] = [{"Code": reason} for reason in reasons]
         self._refusals[operation] = [json.dumps(body).encode()] * times
+
+    def lose_answer(self, operation: str) -> list[str]:
+        """The first such call is applied and its answer lost; what was lost, as it happens."""
+        lost: list[str] = []
+
+        def lose(done: str) -> None:
+            if done == operation and not lost:
+                lost.append(done)
+                raise ReadTimeoutError(endpoint_url="http://localhost")
+
+        self.after = lose
+        return lost
 
     def observe(self, request: Any, send: Callable[[], Any]) -> Any:
         """One request and its answer, with what the test wants around them."""

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from cli import remote
 from cli.campaigns import read_campaign, read_settings
 from cli.canonical import canonical, to_yaml
-from cli.commands import publishing
+from cli.commands import consent
 from cli.main import app
 from cli.remote import Remote
 
@@ -123,7 +123,7 @@ def draft(tmp_path: Path) -> Path:
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody sits at a terminal."""
-    monkeypatch.setattr(publishing, "is_terminal", lambda: True)
+    monkeypatch.setattr(consent, "is_terminal", lambda: True)
 
 
 def softask(*arguments: str | Path, typed: str = "") -> tuple[int, str, str]:

@@ -404,14 +404,7 @@ def test_a_key_holds_on_for_as_long_as_those_who_have_it_need(
 def test_a_private_half_that_was_put_away_although_the_answer_was_lost_is_recognised(
     admin: Admin, database: Database
 ) -> None:
-    lost: list[str] = []
-
-    def lose(operation: str) -> None:
-        if operation == "PutParameter" and not lost:
-            lost.append(operation)
-            raise ReadTimeoutError(endpoint_url="http://localhost")
-
-    database.after = lose
+    lost = database.lose_answer("PutParameter")
     id_ = create(admin, "device")["key"]["id"]
     assert lost
     assert list(parameters()) == [id_]
@@ -734,14 +727,7 @@ def test_first_changes_at_once_keep_every_key_and_every_campaign(
 def test_a_key_whose_answer_was_lost_on_the_way_from_the_table_is_made_once(
     admin: Admin, app: App, database: Database
 ) -> None:
-    lost: list[str] = []
-
-    def lose(operation: str) -> None:
-        if operation == "TransactWriteItems" and not lost:
-            lost.append(operation)
-            raise ReadTimeoutError(endpoint_url="http://localhost")
-
-    database.after = lose
+    lost = database.lose_answer("TransactWriteItems")
     answer = create(admin, "server")
     database.after = lambda _: None
 

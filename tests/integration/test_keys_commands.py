@@ -11,7 +11,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from cli import remote
-from cli.commands import publishing
+from cli.commands import consent
 from cli.demo.process import dev_server
 from cli.dev.environment import WRITE_KEY
 from cli.remote import Remote
@@ -46,7 +46,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody sits at a terminal."""
-    monkeypatch.setattr(publishing, "is_terminal", lambda: True)
+    monkeypatch.setattr(consent, "is_terminal", lambda: True)
 
 
 # --- list ---

@@ -15,8 +15,8 @@ from functions.admin.key_plans import OVERLAPS
 from functions.clock import wall_clock
 from functions.core.model import DAY, User
 from functions.store.access import AccessKey, KeyUse
-from functions.track.authority import audience, token_keys
-from functions.wire.tokens import Verifier
+from functions.track.authority import token_keys
+from functions.wire.tokens import Verifier, audience
 from tests.integration.test_client_guides import ROOT, anchors, fenced
 
 PAGE = (ROOT / "docs" / "authentication.md").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 from moto.s3.models import s3_backends
 from typer.testing import CliRunner, Result
 
-from cli.commands import publishing
+from cli.commands import consent
 from cli.main import app as softask
 from functions.ledger import handler as entry
 from tests.engine.local import why_not
@@ -401,7 +401,7 @@ def test_nothing_happens_where_nobody_can_be_asked(function: Lambda) -> None:
 
 
 def test_it_asks_first_on_a_terminal(function: Lambda, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "is_terminal", lambda: True)
+    monkeypatch.setattr(consent, "is_terminal", lambda: True)
     keep("a", {"Records": RECORDS})
     refused = run(answer="n\n")
     assert refused.exit_code == 1

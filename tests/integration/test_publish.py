@@ -713,14 +713,7 @@ def test_row_05_a_publication_that_the_sdk_sends_again_is_recognised(
     admin: Admin, database: Database, file: Json
 ) -> None:
     put(admin, file, 0)
-    lost: list[str] = []
-
-    def lose(operation: str) -> None:
-        if operation == "TransactWriteItems" and not lost:
-            lost.append(operation)
-            raise ReadTimeoutError(endpoint_url="http://localhost")
-
-    database.after = lose
+    lost = database.lose_answer("TransactWriteItems")
     assert put(admin, file, 1)["version"] == 2
     assert lost
     assert len(changes()) == 2

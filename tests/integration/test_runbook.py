@@ -15,7 +15,7 @@ import pytest
 from botocore import xform_name
 from typer.testing import CliRunner
 
-from cli.commands import publishing
+from cli.commands import consent
 from cli.demo.process import dev_server
 from cli.doctor.checks import CHECKS
 from cli.local_tables import NAMES, create_tables
@@ -139,7 +139,7 @@ def test_there_are_commands_to_check() -> None:
 
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(publishing, "is_terminal", lambda: False)
+    monkeypatch.setattr(consent, "is_terminal", lambda: False)
     monkeypatch.chdir(ROOT)
     with dev_server() as url:
         monkeypatch.setenv("SOFTASK_URL", url)

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli import remote
-from cli.commands import publishing
+from cli.commands import consent
 from cli.commands import users as command
 from cli.main import app as softask
 from cli.remote import Remote
@@ -77,7 +77,7 @@ def said(*arguments: str, exit_code: int = 0, **more: Any) -> str:
 
 @pytest.fixture
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "is_terminal", lambda: True)
+    monkeypatch.setattr(consent, "is_terminal", lambda: True)
 
 
 # --- export ---

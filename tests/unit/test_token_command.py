@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from cli.main import app
 from functions.core.model import DAY, SECOND, User
 from functions.store.access import AccessKey, KeyUse
-from functions.track.authority import audience, token_keys
+from functions.track.authority import token_keys
 from functions.wire.errors import Unauthorized
-from functions.wire.tokens import Verifier
+from functions.wire.tokens import Verifier, audience
 
 NOW = 1_795_255_200  # 2026-11-21T10:00:00Z
 STAGE = "prod"
