@@ -23,6 +23,7 @@ _UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
 _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _NOT_MET, _REPEATED = Reason.TRIGGER_NOT_MET.word, Reason.OFFER_REPEATED.word
 _DELETED = Reason.USER_DELETED.word
+_ANY_WIDTH = 10_000
 _STATUS_STYLES = {"active": "green", "paused": "yellow", "draft": "cyan", "ended": "dim"}
 
 
@@ -118,6 +119,21 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     for row in rows:
         grid.add_row(*(_cell(value) for value in row))
     return grid
+
+
+def put_whole(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table of which nothing is left out: the first column is never broken.
+
+    The others break in a narrow terminal. Elsewhere a row is a line, however long.
+    """
+    grid = table(headings, rows)
+    for column in grid.columns[1:]:
+        column.no_wrap = False
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_ANY_WIDTH)
+    with trimmed(console):
+        console.print(grid)
 
 
 def _cell(value: Any) -> Text:

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 PREFIX = "SOFTASK_"
 
@@ -12,9 +13,16 @@ Auth = Literal["off", "observe", "enforce"]
 """What a stage makes of the tokens that prove who speaks.
 
 off: they are not looked at.
-observe: they count where they prove something, and nobody is refused; what would be, is told.
+observe: they are verified, and nobody is refused; what would be, is told. Nothing counts as
+proven by them: a token of an install is given to whoever asks for one, and merges are let through.
 enforce: whoever proves nothing is refused.
 """
+
+
+HostName = Annotated[
+    str, Meta(max_length=253, pattern=r"^(?:(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,63})?$(?!\n)")
+]
+"""`push.example.com`, without a scheme, a port or a path; or empty."""
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +32,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     event_bus: where the ledger tells of what it recorded; empty: nowhere.
     write_key_hashes: SHA-256, in hexadecimal, of the write keys while no `LIVE` item names any.
     auth: see `Auth`.
+    public_host: by which name the app calls, where it is not the API's own; a CDN's.
     device_keys: what the names of the SSM parameters with the device keys' private halves begin
     with; the key's id follows.
     """
@@ -38,6 +47,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     event_bus: str = ""
     write_key_hashes: tuple[str, ...] = ()
     auth: Auth = "off"
+    public_host: HostName = ""
     device_keys: str = ""
 
 

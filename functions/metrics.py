@@ -29,6 +29,8 @@ class Metric(StrEnum):
     CAMPAIGNS_NOT_REFRESHED: reads of the live campaigns that failed, or left a campaign out.
     TOKEN_REFUSED: messages whose sender did not prove to be the user; let through while the stage
     observes.
+    NOT_MERGED: logins that did not prove whose anonymous id they bring, and are taken without it;
+    merged all the same while the stage observes.
     FAILED_RECORDS: times that a stream record failed, or that a batch was not written or told to
     its end; what keeps failing counts often.
     LEDGER_CONFLICTS: how often facts were written again, because others met on their counters.
@@ -43,6 +45,7 @@ class Metric(StrEnum):
     UNAVAILABLE = "Unavailable"
     CAMPAIGNS_NOT_REFRESHED = "CampaignsNotRefreshed"
     TOKEN_REFUSED = "TokenRefused"  # noqa: S105 - a name
+    NOT_MERGED = "NotMerged"
     FAILED_RECORDS = "FailedRecords"
     LEDGER_CONFLICTS = "LedgerConflicts"
     LEDGER_LAG = "LedgerLag"

@@ -1,10 +1,11 @@
 """`softask keys`: who may call: make, replace and revoke the keys of a stage."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,7 +21,11 @@ from cli.commands.target import (
     because,
     fail,
     remote_at,
+    require,
 )
+
+if TYPE_CHECKING:
+    from cli.remote import Remote
 
 Json = dict[str, Any]
 
@@ -47,11 +52,25 @@ NewKeyFile = Annotated[
 _NEXT = {
     "write": "put the secret into the app as its write key.",
     "server": "put the secret where your servers keep theirs; it may act for every user.",
-    "user": "sign your users' tokens with the private half and this id as kid"
-    " (softask token --help).",
     "device": "nothing: POST /v1/devices signs with it.",
 }
+_TAKEN_OVER = "nothing: apps that have that write key may call now."
+_LOST = {
+    "user": "Whoever brings a token that was signed with it",
+    "device": "Whoever brings a token that was signed with it",
+}
 
+_OPTIONS = {
+    "publicKey": "--public-key",
+    "overlapSeconds": "--overlap",
+    "issuer": "--issuer",
+    "sha256": "--sha256",
+    "name": "--name",
+    "reason": "--reason",
+}
+"""What the API's fields are called here."""
+
+_DIGEST = re.compile("[0-9A-Fa-f]{64}")
 _SPAN = re.compile(r"(?:[0-9]{1,9}[smhd])+")
 
 
@@ -74,11 +93,14 @@ def list_keys(
         if as_json:
             render.put_json(answer)
             return
-        typer.echo(f"Tokens: {render.printable(answer['auth'])}. Keys: {len(answer['keys'])}.")
-        rows = [_row(key) for key in answer["keys"]]
-        if rows:
+        count = len(answer["keys"])
+        typer.echo(
+            f"{_place(answer, remote)}: tokens {render.printable(answer['auth'])}, ", nl=False
+        )
+        typer.echo(f"{count} key{'' if count == 1 else 's'}")
+        if count:
             headings = ("id", "use", "made", "by", "ends", "issuer", "name")
-            render.put(render.table(headings, rows))
+            render.put_whole(headings, [_row(key) for key in answer["keys"]])
 
 
 @app.command()
@@ -112,12 +134,16 @@ def create(
     Example: softask keys create user --issuer me --new-key-file key.pem
     """
     said = {"use": use, "name": name, **because(reason)}
-    said |= _said(issuer=issuer, sha256=sha256)
-    with remote_at(url, profile, region) as remote, _public(public_key, new_key_file) as public:
+    said |= _said(issuer=issuer, sha256=None if sha256 is None else _digest(sha256))
+    with (
+        remote_at(url, profile, region) as remote,
+        _in_options(),
+        _public(public_key, new_key_file) as public,
+    ):
         from cli.remote import path_of  # noqa: PLC0415 - httpx, botocore
 
         answer = remote.post(path_of("keys"), {**said, **public})
-    _tell(answer, as_json)
+        _tell(answer, remote, new_key_file, as_json)
 
 
 @app.command()
@@ -144,12 +170,17 @@ def rotate(
 
     Example: softask keys rotate wk-0123456789ab --overlap 60d
     """
+    require(id_, "ID")
     said = because(reason) | _said(overlapSeconds=None if overlap is None else seconds(overlap))
-    with remote_at(url, profile, region) as remote, _public(public_key, new_key_file) as public:
+    with (
+        remote_at(url, profile, region) as remote,
+        _in_options(),
+        _public(public_key, new_key_file) as public,
+    ):
         from cli.remote import path_of  # noqa: PLC0415 - httpx, botocore
 
         answer = remote.post(path_of("keys", id_, "rotate"), {**said, **public})
-    _tell(answer, as_json)
+        _tell(answer, remote, new_key_file, as_json)
 
 
 @app.command()
@@ -171,21 +202,48 @@ def revoke(
 
     Example: softask keys revoke sk-0123456789ab --reason "leaked"
     """
+    require(id_, "ID")
     if not yes:
-        from cli.render import printable  # noqa: PLC0415 - rich
-
-        question = f"Revoke {printable(id_)}? Whoever calls with it is refused then."
-        consent.ask(question, "Nothing was revoked.")
-    with remote_at(url, profile, region) as remote:
+        consent.require_somebody()
+    with remote_at(url, profile, region) as remote, _in_options():
         from cli import render  # noqa: PLC0415 - rich
         from cli.remote import path_of  # noqa: PLC0415
 
+        if not yes:
+            _ask(remote, id_)
         said = "true" if force else None
         answer = remote.delete(path_of("keys", id_), force=said, reason=reason)
         if as_json:
             render.put_json(answer)
             return
-        typer.echo(f"{render.printable(id_)}: revoked (revision {answer['revision']})")
+        place = _place(answer, remote)
+        typer.echo(f"{render.printable(id_)}: revoked in {place} (revision {answer['revision']})")
+        for warning in answer.get("warnings", ()):
+            typer.echo(f"warning: {render.printable(warning)}", err=True)
+
+
+def _ask(remote: "Remote", id_: str) -> None:
+    """Names the key and where it is: two stages have keys of much the same look."""
+    from cli.remote import path_of  # noqa: PLC0415
+    from cli.render import printable  # noqa: PLC0415 - rich
+
+    answer = remote.get(path_of("keys"))
+    place = _place(answer, remote)
+    key = next((each for each in answer["keys"] if each["id"] == id_), None)
+    if key is None:
+        fail(f"There is no key {printable(id_)} in {place}.")
+    about = ", ".join(printable(each) for each in (key["use"], key["name"]) if each)
+    loser = _LOST.get(key["use"], "Whoever calls with it")
+    question = f"Revoke {printable(id_)} ({about}) in {place}? {loser} is refused then."
+    consent.ask(question, "Nothing was revoked.")
+
+
+def _place(answer: Json, remote: "Remote") -> str:
+    """Which server, and which stage it is."""
+    from cli.render import printable  # noqa: PLC0415 - rich
+
+    url = printable(remote.url)
+    return f"stage {printable(answer['stage'])} at {url}" if "stage" in answer else url
 
 
 def seconds(span: str) -> int:
@@ -196,6 +254,26 @@ def seconds(span: str) -> int:
     from functions.core.model import SECOND  # noqa: PLC0415
 
     return sum(map(milliseconds, re.findall("[0-9]+[smhd]", span))) // SECOND
+
+
+def _digest(text: str) -> str:
+    require(text, "--sha256")
+    if not _DIGEST.fullmatch(text):
+        fail("--sha256 takes the 64 digits that `printf %s KEY | sha256sum` prints.", 2)
+    return text.lower()
+
+
+@contextmanager
+def _in_options() -> Iterator[None]:
+    """What the API refuses within the block, in this command's words."""
+    from cli.remote import Refused  # noqa: PLC0415 - httpx, botocore
+
+    try:
+        yield
+    except Refused as error:
+        option = _OPTIONS.get((error.field or "").partition(".")[0])
+        said = f"{option}: {error.message}" if option else str(error)
+        raise Refused(error.status, said.replace("force=true", "--force"), error.code) from None
 
 
 @contextmanager
@@ -225,7 +303,7 @@ def _said(**parts: Any) -> Json:
     return {name: value for name, value in parts.items() if value is not None}
 
 
-def _tell(answer: Json, as_json: bool) -> None:
+def _tell(answer: Json, remote: "Remote", new_key_file: Path | None, as_json: bool) -> None:
     from cli import render  # noqa: PLC0415 - rich
 
     if as_json:
@@ -233,12 +311,27 @@ def _tell(answer: Json, as_json: bool) -> None:
         return
     key, replaced = answer["key"], answer.get("replaced")
     typer.echo(f"id: {render.printable(key['id'])}")
+    typer.echo(f"in: {_place(answer, remote)}")
     if answer["secret"]:
         typer.echo(f"secret (shown only now): {render.printable(answer['secret'])}")
-    typer.echo(f"Next: {_NEXT.get(key['use'], 'see docs/authentication.md.')}")
+    typer.echo(f"Next: {_next(answer, new_key_file)}")
     if replaced:
         ends = render.moment(replaced["endsAt"])
         typer.echo(f"{render.printable(replaced['id'])} holds until {ends}.")
+
+
+def _next(answer: Json, new_key_file: Path | None) -> str:
+    key = answer["key"]
+    if key["use"] == "write" and not answer["secret"]:
+        return _TAKEN_OVER
+    if key["use"] != "user":
+        return _NEXT.get(key["use"], "see docs/authentication.md.")
+    from cli.render import printable  # noqa: PLC0415 - rich
+
+    told = {"--key": new_key_file or "PRIVATE_KEY_FILE", "--kid": key["id"]}
+    told |= {"--issuer": key.get("issuer", ""), "--stage": answer.get("stage", "STAGE")}
+    options = " ".join(f"{name} {shlex.quote(printable(of))}" for name, of in told.items())
+    return f"sign users' tokens in your backend; to try it: softask token u1 {options}"
 
 
 def _row(key: Mapping[str, Any]) -> tuple[Any, ...]:

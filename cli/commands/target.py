@@ -56,6 +56,12 @@ def fail(problem: str, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
+def require(text: str, name: str) -> None:
+    """Ends the command for an empty text: an unset variable of the shell arrives as one."""
+    if not text:
+        fail(f"{name} is empty: is the shell's variable set?", 2)
+
+
 def user_of(user: str, anonymous: bool) -> dict[str, str]:
     """Whose, as a body says it."""
     return {"anonymousId" if anonymous else "userId": user}

@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 from cli.commands.keys import seconds
-from cli.commands.target import Anonymous, User, fail
+from cli.commands.target import DEV_SERVER, User, fail, require
+from cli.dev.environment import STAGE
+from functions.core.model import SECOND
+from functions.core.moments import parse_time
 from functions.wire.tokens import DEVICE_LIFETIME, USER_LIFETIME, Claims, audience, sign
 
 
@@ -29,12 +32,28 @@ def token(
     ttl: Annotated[
         str, typer.Option("--ttl", metavar="SPAN", help="How long it holds, such as 15m or 24h.")
     ] = "15m",
-    anonymous: Anonymous = False,
+    anonymous: Annotated[
+        bool,
+        typer.Option(
+            "--anonymous",
+            help="USER is an anonymous id, the key a device key: proves an install's id, as a"
+            " token of POST /v1/devices does. At login it is context.softask.deviceToken.",
+        ),
+    ] = False,
+    url: Annotated[
+        str,
+        typer.Option(
+            "--url",
+            envvar="SOFTASK_URL",
+            metavar="URL",
+            help="With --stage dev: a dev server, by whose clock the token holds if it was moved.",
+        ),
+    ] = DEV_SERVER,
 ) -> None:
     """Sign a token for a user, for testing.
 
-    It is printed alone, and nothing is sent anywhere. A user's lasts 24 hours at most. With
-    --anonymous the key is a device key, whose issuer is softask-STAGE; apps get such tokens by
+    It is printed alone. Nothing is sent anywhere; of a dev server, the clock is read. A user's
+    lasts 24 hours at most. With --anonymous the issuer is softask-STAGE; apps get such tokens by
     POST /v1/devices.
 
     \b
@@ -44,13 +63,15 @@ def token(
       curl -s $URL/v1/track -u $WRITE_KEY: -H "X-Softask-Token: $TOKEN" \\
         -d '{"userId": "u1", "event": "ValueMomentReached"}'
     """
+    for name, text in (("USER", user), ("--kid", kid), ("--stage", stage)):
+        require(text, name)
     longest = DEVICE_LIFETIME if anonymous else USER_LIFETIME
     lasts = seconds(ttl)
     if not 0 < lasts <= longest:
         fail(f"--ttl is at most {longest // 3_600}h, and more than nothing.", 2)
     own = audience(stage)
-    if issuer is None and not anonymous:
-        fail("Say --issuer: what the key was registered with.", 2)
+    if not issuer and not anonymous:
+        fail("Say --issuer: what the key was registered with, as `keys list` shows it.", 2)
     if anonymous and issuer not in (None, own):
         fail(f"A device key's issuer is {own}.", 2)
     from cli import key_files  # noqa: PLC0415 - cryptography, joserfc
@@ -59,6 +80,23 @@ def token(
         private = key_files.read_private(key)
     except key_files.KeyFileError as error:
         fail(str(error), 2)
-    now = int(time.time())
+    now = _now(url, stage)
     claims = Claims(issuer or own, own, user, exp=now + lasts, iat=now)
     typer.echo(sign(claims, kid, private))
+
+
+def _now(url: str, stage: str) -> int:
+    """Seconds since the epoch, as who verifies the token counts them."""
+    if stage != STAGE or not url.startswith("http:"):
+        return int(time.time())
+    from cli.remote import Remote, RemoteError, Target  # noqa: PLC0415 - httpx, botocore
+
+    try:
+        with Remote(Target(url)) as remote:
+            clock = remote.get("/_dev/clock")
+    except RemoteError:
+        return int(time.time())
+    if not clock.get("moved"):
+        return int(time.time())
+    typer.echo(f"By the clock of {url}, which was moved to {clock['now']}.", err=True)
+    return parse_time(clock["now"]) // SECOND

@@ -77,7 +77,7 @@ class App:
         now = self._backend.clock()
         with terminal.collected_reasons() as reasons:
             response = self._route(request, body)
-        told = [terminal.summary(reasons), *self._hints(request, body, response, now)]
+        told = [terminal.summary(reasons), *self._safe_hints(request, body, response, now)]
         line = _line(request, response, "; ".join(filter(None, told)))
         terminal.say(f"{format_time(now // SECOND * SECOND)} {line}")
         return response
@@ -103,6 +103,15 @@ class App:
             return gateway.crashed()
         return gateway.to_response(answer, request_id)
 
+    def _safe_hints(
+        self, request: Request, body: bytes | None, response: Response, now: int
+    ) -> list[str]:
+        try:
+            return self._hints(request, body, response, now)
+        except Exception:  # whatever it was: the call is answered, and a hint is only a hint
+            terminal.say(traceback.format_exc())
+            return []
+
     def _hints(
         self, request: Request, body: bytes | None, response: Response, now: int
     ) -> list[str]:
@@ -116,7 +125,8 @@ class App:
 
     def _worth_sending(self, request: Request) -> list[str] | None:
         """The events that some live campaign refers to, as the app's SDK would ask for them."""
-        scope = {**request.scope, "method": "GET", "path": _SETTINGS}
+        headers = [each for each in request.scope["headers"] if each[0] != b"accept-encoding"]
+        scope = {**request.scope, "method": "GET", "path": _SETTINGS, "headers": headers}
         asked = Request({**scope, "raw_path": _SETTINGS.encode(), "query_string": b""})
         response = self._route(asked, b"")
         if response.status_code != 200:
@@ -184,6 +194,9 @@ def _line(request: Request, response: Response, told: str) -> str:
 def _outcome(request: Request, response: Response) -> str:
     """What was answered, or what was wrong."""
     if response.headers.get("content-type") != "application/json":
+        return ""
+    if "content-encoding" in response.headers:
+        # What is compressed has no actions.
         return ""
     answer = msgspec.json.decode(bytes(response.body))
     if response.status_code < 400:

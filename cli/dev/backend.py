@@ -34,7 +34,7 @@ from functions.store.retry import Retry
 from functions.store.windows import WindowItem
 from functions.sweep.service import Sweeper, Swept
 from functions.track.api import PublicApi
-from functions.track.authority import Authority
+from functions.track.authority import Authority, token_keys
 from functions.track.installs import Installs
 from functions.track.service import Tracker
 
@@ -83,6 +83,15 @@ class Backend:
     def close(self) -> None:
         """Stops the engine."""
         self._until_closed.close()
+
+    @property
+    def refuses_all(self) -> bool:
+        """Whether tokens are enforced, and no key is there that would verify one."""
+        if connection.ENVIRONMENT.auth != "enforce":
+            return False
+        now = self.clock()
+        keys = LiveCampaigns(self._package, (WRITE_KEY_HASH,)).at(now).keys or {}
+        return not token_keys(keys, STAGE, now)
 
     def answer(self, event: Mapping[str, Any], request_id: str) -> dict[str, Any]:
         """A payload 2.0 event in, its answer out."""
@@ -163,6 +172,7 @@ class Backend:
             salt=connection.ENVIRONMENT.salt,
             auth=connection.ENVIRONMENT.auth,
             device_keys=self._device_keys,
+            stage=STAGE,
             resolver=_Resolver(),
         )
 

@@ -1,7 +1,6 @@
 """Where the dev server keeps the private halves of device keys."""
 
-from functions.store.connection import Unavailable
-from functions.store.device_keys import PrivateKey
+from functions.store.device_keys import NotHeld, PrivateKey
 
 
 class KeysInMemory:
@@ -10,10 +9,10 @@ class KeysInMemory:
     def __init__(self) -> None:
         self._halves: dict[str, PrivateKey] = {}
 
-    def get(self, id_: str) -> PrivateKey:
+    def get(self, id_: str, _now: int) -> PrivateKey:
         if id_ not in self._halves:
             # The tables may outlive the process that made the key.
-            raise Unavailable(f"{id_} was another process's: softask keys create device")
+            raise NotHeld(f"{id_} was another process's: softask keys create device")
         return self._halves[id_]
 
     def put(self, id_: str, private: PrivateKey) -> None:

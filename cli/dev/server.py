@@ -9,12 +9,18 @@ import uvicorn
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from cli.dev import loopback, terminal
 from cli.dev.app import App
 from cli.dev.backend import Backend
 from cli.dev.clock import DevClock
 from cli.dev.engines import Engine, InMemory, OverHttp
 from functions.core.campaign import Package
 from functions.track.routes import CORS_EXPOSED, CORS_HEADERS, CORS_MAX_AGE, CORS_METHODS
+
+_FIRST_KEYS = """\
+No key verifies tokens yet, so every call is refused. For installs, and for users:
+  softask keys create device --url {url}
+  softask keys create user --issuer my-backend --new-key-file private.pem --url {url}"""
 
 
 class Server(uvicorn.Server):
@@ -53,6 +59,8 @@ def serve(
     engine: Engine = InMemory() if endpoint is None else OverHttp(endpoint)
     backend = Backend(package, engine, DevClock())
     backend.start()
+    if backend.refuses_all:
+        terminal.say(_FIRST_KEYS.format(url=loopback.url_of(listening)))
     # uvicorn raises the signal that ended it once more; by then there is nothing left to end.
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _ignore)

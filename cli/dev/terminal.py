@@ -13,10 +13,10 @@ import msgspec
 
 from functions.core.overlay import overlaid
 from functions.core.permission import is_status
-from functions.wire.body import MAX_BATCH, parse, parse_array, parse_envelope, read_body
+from functions.wire.body import MAX_BATCH, parse, parse_envelope, read_body
 from functions.wire.calls import CALLS, MessageKind
 from functions.wire.context import part
-from functions.wire.messages import Json, read_message
+from functions.wire.messages import Json, read_batch, read_message
 
 _MOST = 4
 _MOST_ROWS = 3
@@ -90,9 +90,7 @@ def read_sent(path: str, body: bytes, answer: Json, now: int) -> list[Sent]:
         return [Sent("", _status(parse(_inflated(body)), {}))]
     if name not in _BATCHES:
         return []
-    envelope = parse_envelope(_inflated(body))
-    items = parse_array(envelope.pop("batch"), "batch")
-    shared = {key: parse(bytes(value)) for key, value in envelope.items()}
+    shared, items = read_batch(parse_envelope(_inflated(body)))
     taken = [
         parse(bytes(item))
         for item, row in zip(items, answer["results"], strict=True)
@@ -160,12 +158,20 @@ def _change(record: logging.LogRecord) -> list[str] | None:
     return [what if campaign is None else f"{what} {campaign} {version}"]
 
 
+def _summed(record: logging.LogRecord) -> list[str] | None:
+    """Decisions that one line tells of together, by reason."""
+    counts: Mapping[str, int] | None = getattr(record, "counts", None)
+    if counts is None:
+        return None
+    return [word for word, count in counts.items() for _ in range(count)]
+
+
 class _Handler(logging.Handler):
     """What was decided or changed goes to the line of its request; anything else is a line, unless
     it only counts."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        told = getattr(record, "reasons", None) or _change(record)
+        told = getattr(record, "reasons", None) or _summed(record) or _change(record)
         if told is not None:
             _reasons.get([]).extend(told)
             return

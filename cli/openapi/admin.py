@@ -164,6 +164,7 @@ _WHY = Parameter(
 _LIST_KEYS = Link(operation="listKeys", says="Every key as it is now.")
 
 _WRITE_KEY = keys.KeyRow(id="wk-1b4f0e985197", use="write", name="")
+_STAGE = "prod"
 _TOLD_ONCE = "sk_…"
 _SERVER_KEY = keys.KeyRow(
     id="sk-60303ae22b99", use="server", name="billing", made_at=NOW, made_by=_BY
@@ -593,7 +594,12 @@ ADMIN: dict[Route, Operation] = {
         tag="Keys",
         security="sigv4",
         summary="Every key, by id, without its secret",
-        answers=(keys.KeysAnswer(revision=1, auth="enforce", keys=(_SERVER_KEY, _WRITE_KEY)),),
+        says="`unknown` is a key of newer code: kept as it is, and no way in.",
+        answers=(
+            keys.KeysAnswer(
+                revision=1, stage=_STAGE, auth="enforce", keys=(_SERVER_KEY, _WRITE_KEY)
+            ),
+        ),
     ),
     ("POST", "/v1/admin/keys"): Operation(
         id="createKey",
@@ -606,7 +612,7 @@ ADMIN: dict[Route, Operation] = {
             kind=keys.CreateKeyBody,
             example={"use": "server", "name": "billing", "reason": "invoices"},
         ),
-        answers=(keys.KeyAnswer(revision=1, key=_SERVER_KEY, secret=_TOLD_ONCE),),
+        answers=(keys.KeyAnswer(revision=1, stage=_STAGE, key=_SERVER_KEY, secret=_TOLD_ONCE),),
         refusals=(InvalidRequest, KeyExists, TooLarge),
         links={"listKeys": _LIST_KEYS},
     ),
@@ -621,7 +627,11 @@ ADMIN: dict[Route, Operation] = {
         body=Body(kind=keys.RotateKeyBody, example={"reason": "yearly"}, required=False),
         answers=(
             keys.KeyRotatedAnswer(
-                revision=2, key=_SERVER_KEY, secret=_TOLD_ONCE, replaced=_OLD_SERVER_KEY
+                revision=2,
+                stage=_STAGE,
+                key=_SERVER_KEY,
+                secret=_TOLD_ONCE,
+                replaced=_OLD_SERVER_KEY,
             ),
         ),
         refusals=(InvalidRequest, NotFound, KeyExists, KeyReplaced, TooLarge),
@@ -632,9 +642,10 @@ ADMIN: dict[Route, Operation] = {
         tag="Keys",
         security="sigv4",
         summary="Refuse a key from now on",
-        says="Everywhere within 20 seconds.",
+        says="Everywhere within 20 seconds. `warnings` names whom that leaves without a key that "
+        "lasts.",
         parameters=(_KEY_ID, _FORCE, _WHY),
-        answers=(keys.KeyRevokedAnswer(id="sk-9f86d081884c", revision=3),),
+        answers=(keys.KeyRevokedAnswer(id="sk-9f86d081884c", revision=3, stage=_STAGE),),
         refusals=(InvalidRequest, NotFound, LastWriteKey),
         links={"listKeys": _LIST_KEYS},
     ),

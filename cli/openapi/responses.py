@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cli.openapi.checked import Schema, named
 from cli.openapi.operation import JSON, NO_STORE
+from functions.wire.admin import Unusable
 from functions.wire.errors import TryAgain, WireError
 
 GATEWAY_ERROR: Schema = {
@@ -45,6 +46,9 @@ GATEWAY = {
 EVERYWHERE = (Fault, TryAgain)
 """What any route may answer."""
 
+SIGNED = (Unusable,)
+"""What an operator's route may answer besides."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -65,7 +69,7 @@ def refusals(
     errors: Iterable[type[WireError]], *, signed: bool, has_body: bool
 ) -> Iterator[Refusal]:
     """Every answer but 200 of a route, by status."""
-    own: tuple[type[WireError], ...] = (*errors, *EVERYWHERE)
+    own: tuple[type[WireError], ...] = (*errors, *EVERYWHERE, *(SIGNED if signed else ()))
     gateway = {429, 500, 503} | ({403} if signed else set()) | ({413} if has_body else set())
     for status in sorted(gateway | {error.status for error in own}):
         alike = tuple(error for error in own if error.status == status)

@@ -8,9 +8,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.admin import key_plans, plans
+from functions.admin import plans
 from functions.admin.imports import Importer
-from functions.admin.keys import Keyring, row
+from functions.admin.keys import Keyring, row, rows
 from functions.admin.plans import State
 from functions.admin.report import report
 from functions.admin.routes import ROUTES
@@ -53,6 +53,7 @@ class AdminApi:
         salt: str,
         auth: Auth,
         device_keys: DeviceKeys,
+        stage: str,
         resolver: APIGatewayHttpResolver | None = None,
     ) -> None:
         self._operator = operator
@@ -63,6 +64,7 @@ class AdminApi:
         self._logger = logger
         self._salt = salt
         self._auth = auth
+        self._stage = stage
         self._resolver = resolver or APIGatewayHttpResolver()
         self._event: Mapping[str, Any] = {}
         for method, path in ROUTES:
@@ -268,17 +270,25 @@ class AdminApi:
     # --- keys ---
 
     def _list_keys(self) -> keys.KeysAnswer:
-        live = self._operator.state().live
-        held = key_plans.held(live)
-        rows = tuple(row(id_, held[id_]) for id_ in sorted(held))
-        return keys.KeysAnswer(revision=live.revision, auth=self._auth, keys=rows)
+        state = self._operator.state()
+        return keys.KeysAnswer(
+            revision=state.live.revision,
+            stage=self._stage,
+            auth=self._auth,
+            keys=tuple(rows(state)),
+        )
 
     def _create_key(self) -> keys.KeyAnswer:
         body = admin.read(self._body(), keys.CreateKeyBody)
         change = self._change(body.reason)
         new, done = self._keyring.create(body, change)
         self._log(done, change)
-        return keys.KeyAnswer(revision=done.revision, key=row(new.id, new.key), secret=new.secret)
+        return keys.KeyAnswer(
+            revision=done.revision,
+            stage=self._stage,
+            key=row(new.id, new.key),
+            secret=new.secret,
+        )
 
     def _rotate_key(self) -> keys.KeyRotatedAnswer:
         body = admin.read(self._body() if self._event.get("body") else {}, keys.RotateKeyBody)
@@ -287,9 +297,10 @@ class AdminApi:
         self._log(done, change)
         return keys.KeyRotatedAnswer(
             revision=done.revision,
+            stage=self._stage,
             key=row(new.id, new.key),
             secret=new.secret,
-            replaced=row(self._id(), key_plans.find(done.step.live, self._id())),
+            replaced=row(self._id(), done.step.live.keys[self._id()]),
         )
 
     def _revoke_key(self) -> keys.KeyRevokedAnswer:
@@ -297,7 +308,12 @@ class AdminApi:
         change = self._change(keys.read_reason(query))
         done = self._keyring.revoke(self._id(), change, force=keys.read_force(query))
         self._log(done, change)
-        return keys.KeyRevokedAnswer(id=self._id(), revision=done.revision)
+        return keys.KeyRevokedAnswer(
+            id=self._id(),
+            revision=done.revision,
+            stage=self._stage,
+            warnings=done.step.warnings,
+        )
 
     # --- the request's parts ---
 

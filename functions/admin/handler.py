@@ -40,6 +40,7 @@ _api = AdminApi(
     salt=_environment.salt,
     auth=_environment.auth,
     device_keys=Parameters(_environment.device_keys),
+    stage=_environment.stage,
 )
 
 connection.connect(ProfileItem, CampaignItem)

@@ -6,10 +6,11 @@ from msgspec.structs import replace
 
 from functions.admin.plans import State, Step
 from functions.core.model import DAY
+from functions.core.moments import format_time
 from functions.store import access
 from functions.store.access import AccessKey, Keys, KeyUse
 from functions.store.campaigns import LiveSet
-from functions.store.changes import What
+from functions.store.changes import What, strangers
 from functions.wire.admin import NotFound
 from functions.wire.errors import TooLarge
 from functions.wire.keys import KeyExists, KeyReplaced, LastWriteKey
@@ -31,18 +32,20 @@ def held(live: LiveSet) -> Keys:
     return access.known(live.keys, live.write_keys)
 
 
-def find(live: LiveSet, id_: str) -> AccessKey:
+def find(state: State, id_: str) -> AccessKey:
     """Raises `NotFound`."""
-    found = held(live).get(id_)
-    if found is None:
-        raise NotFound(f"There is no key {id_!r}.", "id")
-    return found
+    found = held(state.live).get(id_)
+    if found is not None:
+        return found
+    if id_ in strangers(state.surplus):
+        raise NotFound(f"{id_} was made by newer code, which alone can change it.", "id")
+    raise NotFound(f"There is no key {id_!r}.", "id")
 
 
 def create(state: State, id_: str, key: AccessKey) -> Step:
     """One more key."""
     keys = _holding(state.live, key.made_at)
-    _check_new(keys, key)
+    _check_new(state, keys, id_, key)
     return _step("create_key", state, {**keys, id_: key}, id_, key.made_at)
 
 
@@ -55,17 +58,17 @@ def check_rotates(id_: str, key: AccessKey) -> None:
 
 def rotate(state: State, old_id: str, id_: str, key: AccessKey, overlap: int) -> Step:
     """A key in place of another, which holds for `overlap` milliseconds more."""
-    old = find(state.live, old_id)
+    old = find(state, old_id)
     check_rotates(old_id, old)
     keys = _holding(state.live, key.made_at)
-    _check_new(keys, key)
+    _check_new(state, keys, id_, key)
     ending = replace(old, ends_at=key.made_at + overlap)
     return _step("rotate_key", state, {**keys, old_id: ending, id_: key}, id_, key.made_at)
 
 
 def revoke(state: State, id_: str, now: int, *, force: bool) -> Step:
-    """A key less."""
-    key = find(state.live, id_)
+    """A key less, and what that leaves undone as a warning."""
+    key = find(state, id_)
     left = {other: each for other, each in held(state.live).items() if other != id_}
     is_last = key.use == KeyUse.WRITE and not any(map(_names_the_app, left.values()))
     if is_last and not force:
@@ -74,7 +77,22 @@ def revoke(state: State, id_: str, now: int, *, force: bool) -> Step:
             " Create or rotate one first, or say force=true."
         )
         raise LastWriteKey(problem, "id")
-    return _step("revoke_key", state, left, id_, now)
+    step = _step("revoke_key", state, left, id_, now)
+    return replaced(step, warnings=_left_behind(key.use, left, now))
+
+
+def _left_behind(use: KeyUse, left: Keys, now: int) -> tuple[str, ...]:
+    """Whom the revoked key leaves without one that lasts."""
+    holding = {id_: key for id_, key in left.items() if key.use == use and key.holds(now)}
+    ends = [key.ends_at for key in holding.values() if key.ends_at is not None]
+    if len(ends) < len(holding) or not (ends or use == KeyUse.DEVICE):
+        return ()
+    create = f"softask keys create {use}"
+    if not ends:
+        return (f"No device key is left, so that no install gets a token: {create}.",)
+    last = ", ".join(holding)
+    until = format_time(max(ends))
+    return (f"Every {use} key that is left ends by {until} ({last}): {create}.",)
 
 
 def _names_the_app(key: AccessKey) -> bool:
@@ -87,10 +105,13 @@ def _holding(live: LiveSet, now: int) -> dict[str, AccessKey]:
     return {id_: key for id_, key in held(live).items() if key.holds(now)}
 
 
-def _check_new(keys: Keys, key: AccessKey) -> None:
-    for id_, each in keys.items():
+def _check_new(state: State, keys: Keys, id_: str, key: AccessKey) -> None:
+    for other, each in keys.items():
         if (each.sha256, each.public) == (key.sha256, key.public):
-            raise KeyExists(f"That key is registered already, as {id_} ({each.use}).", "id")
+            raise KeyExists(f"That key is registered already, as {other} ({each.use}).", "id")
+    if id_ in keys or id_ in strangers(state.surplus):
+        # An id has 48 bits of what it names.
+        raise KeyExists(f"Another key has the id {id_} by chance: make a new one.", "id")
     if len(keys) >= MOST_KEYS:
         raise TooLarge(f"There are at most {MOST_KEYS} keys: revoke one first.", "keys")
 

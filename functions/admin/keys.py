@@ -2,7 +2,7 @@
 
 import dataclasses
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from functions.admin import key_plans
+from functions.admin.plans import State
 from functions.admin.service import Done, Operator
 from functions.core.model import SECOND
 from functions.store.access import PREFIXES, AccessKey, KeyUse, id_of
 from functions.store.campaigns import Change
+from functions.store.changes import strangers
 from functions.store.device_keys import DeviceKeys
 from functions.wire.admin import write_time
 from functions.wire.errors import InvalidRequest
@@ -22,6 +24,7 @@ from functions.wire.keys import (
     Jwk,
     KeyRow,
     RotateKeyBody,
+    check_hash,
     encoded,
     jwk_of,
     read_public_key,
@@ -61,7 +64,7 @@ class Keyring:
 
     def rotate(self, old_id: str, body: RotateKeyBody, change: Change) -> tuple[New, Done]:
         """Raises `NotFound`, or `KeyReplaced` of a key that was rotated before."""
-        old = key_plans.find(self._operator.state().live, old_id)
+        old = key_plans.find(self._operator.state(), old_id)
         key_plans.check_rotates(old_id, old)
         _check_public_key(body.public_key, old.use)
         new = self._made(_blank(old.use, old.name, old.issuer, change), body.public_key)
@@ -109,6 +112,13 @@ def row(id_: str, key: AccessKey) -> KeyRow:
     )
 
 
+def rows(state: State) -> Iterator[KeyRow]:
+    """Every key by id, those among them that newer code made."""
+    keys, others = key_plans.held(state.live), strangers(state.surplus)
+    for id_ in sorted({*keys, *others}):
+        yield row(id_, keys[id_]) if id_ in keys else KeyRow(id=id_, use="unknown", name="")
+
+
 def _check(body: CreateKeyBody, use: KeyUse) -> None:
     _check_public_key(body.public_key, use)
     if (body.issuer is None) == (use == KeyUse.USER):
@@ -117,11 +127,13 @@ def _check(body: CreateKeyBody, use: KeyUse) -> None:
     if body.sha256 is not None and use != KeyUse.WRITE:
         problem = "Only a write key can be taken over: a secret is made here, and is long enough."
         raise InvalidRequest(problem, "sha256")
+    if body.sha256 is not None:
+        check_hash(body.sha256)
 
 
 def _check_public_key(given: object, use: KeyUse) -> None:
     if (given is None) == (use == KeyUse.USER):
-        problem = "A user key needs publicKey, PEM or JWK. No other has one."
+        problem = "A user key needs its public half, PEM or JWK. No other is given one."
         raise InvalidRequest(problem, "publicKey")
 
 

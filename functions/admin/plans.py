@@ -91,7 +91,7 @@ class Step:
 
     Where there is nothing to change, `live` is as it was. version, status: of the campaign that
     is changed; settings and keys have neither. key: the id of the one that is made or revoked.
-    warnings: what whoever publishes should know.
+    warnings: what whoever makes the change should know.
     """
 
     what: What

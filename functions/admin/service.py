@@ -2,7 +2,8 @@
 
 import dataclasses
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -14,6 +15,7 @@ from functions.core import devices, explain, testing
 from functions.core.advice import warnings
 from functions.core.campaign import CampaignFile, Package, SettingsFile
 from functions.core.compiled import Campaign, Campaigns
+from functions.core.errors import CampaignError
 from functions.core.explain import Explanation
 from functions.core.model import Message, Profile, User
 from functions.store import changes, profiles
@@ -21,6 +23,7 @@ from functions.store.campaigns import (
     Change,
     Compiled,
     Entry,
+    LiveUnusable,
     Version,
     Versions,
     compile_live,
@@ -28,7 +31,7 @@ from functions.store.campaigns import (
 )
 from functions.store.changes import Listed, Record
 from functions.store.retry import Retry
-from functions.wire.admin import NotATestUser, NotFound
+from functions.wire.admin import NotATestUser, NotFound, Unusable
 from functions.wire.errors import TooLarge
 
 Plan = Callable[[State], Step]
@@ -75,8 +78,9 @@ class Operator:
         self._versions = Versions()
 
     def state(self) -> State:
-        """What is live now; the package, while nothing was ever published."""
-        stored = changes.read_live()
+        """What is live now; the package, while nothing was ever published. Raises `Unusable`."""
+        with _usable():
+            stored = changes.read_live()
         if stored is not None:
             return State(stored.live, self._versions, surplus=stored.surplus)
         packaged = plans.packaged_versions(self._package)
@@ -142,7 +146,8 @@ class Operator:
 
     def _compiled(self, now: int) -> Compiled:
         state = self.state()
-        return compile_live(state.live, state.versions, now)
+        with _usable():
+            return compile_live(state.live, state.versions, now)
 
     def explain(
         self, campaign: str, user: User, question: Callable[[str], Message], now: int
@@ -232,4 +237,14 @@ def _write(done: Done, change: Change) -> None:
         key=step.key,
         change=change,
     )
-    changes.write(record, live, new, done.before.surplus)
+    with _usable():
+        changes.write(record, live, new, done.before.surplus)
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """Nothing that is sent again mends what is stored: the operator must know."""
+    try:
+        yield
+    except (LiveUnusable, CampaignError) as error:
+        raise Unusable(str(error)) from None

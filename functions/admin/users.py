@@ -132,6 +132,9 @@ def _window(item: WindowItem, anonymous_id: str | None) -> WindowRow:
         campaign=item.campaign,
         due_at=format_time(int(item.due_at) * SECOND),
         window=item.window,
+        version=_whole(item.version),
+        arm=item.arm,
+        variant=item.variant,
         anonymous_id=anonymous_id,
     )
 

@@ -238,7 +238,9 @@ class Campaigns:
         self.session_event = self._session_event(ranked)
         self.needs = frozenset(self._needs(ranked))
         self.tallies: dict[str, tuple[Tally, ...]] = tallies(
-            self.needs, lambda where: compile_properties(where).holds
+            # In the order of their keys, as they are stored: a set has another in each process.
+            sorted(self.needs, key=lambda need: need.key),
+            lambda where: compile_properties(where).holds,
         )
         self.events = frozenset(
             (*self.tallies, *self.outcomes, *self.goals, self.session_event, PERMISSION_EVENT)

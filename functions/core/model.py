@@ -256,6 +256,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     time that the phone keeps, and may lie ahead of now.
     properties: the event's own. From `platform` on: what the context tells (see `Device`).
     verified: whether the sender proved to be the user; only then answers carry attributes.
+    by_server: whether one of the app's own servers sent it, which may act for every user.
+    withheld: whether traits were taken out of it, as the sender did not prove to be the user.
     """
 
     id: str
@@ -270,6 +272,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     traits: Mapping[str, Any] = {}
     declined_at: int | None = None
     verified: bool = False
+    by_server: bool = False
+    withheld: bool = False
     merges: str = ""
     device: str = ""
     platform: str = ""

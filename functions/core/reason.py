@@ -36,6 +36,8 @@ class Reason(IntEnum):
     """An anonymous profile became part of the user's."""
     USER_DELETED = 20
     """The user was deleted lately: nothing is kept, so that a late event brings nobody back."""
+    TRAITS_WITHHELD = 21
+    """Who sent them proved to be an anonymous id, and not the user that this became."""
 
     # Why a trigger granted nothing.
     CAMPAIGNS_STALE = 32
@@ -135,6 +137,7 @@ _SAYS = {
     Reason.COUNTED: "The event was counted.",
     Reason.MERGED: "What was known of the anonymous user became the user's.",
     Reason.USER_DELETED: "The user was deleted lately; nothing is kept.",
+    Reason.TRAITS_WITHHELD: "The traits came from an install that was not proven to be the user's.",
     Reason.CAMPAIGNS_STALE: "The campaigns could not be read, so nothing is shown.",
     Reason.PAUSED: "The campaign is paused, or everything is.",
     Reason.STALE_TRIGGER: "The event came too late, or from the background.",

@@ -56,6 +56,8 @@ def identify(draft: Draft) -> None:
     prompts.tell_of_prompt(draft)
     prompts.tell_of_opt_ins(draft)
     outcomes.hear_of_decline(draft, draft.message.declined_at)
+    if draft.message.withheld:
+        draft.because(Reason.TRAITS_WITHHELD)
     if not draft.reasons:
         changed = draft.profile != draft.before
         draft.because(Reason.ATTRIBUTES_UPDATED if changed else Reason.UNCHANGED)

@@ -4,7 +4,9 @@ None of what is kept here is secret: hashes of keys, and public keys.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -59,6 +61,15 @@ PREFIXES = {KeyUse.WRITE: "wk", KeyUse.SERVER: "sk", KeyUse.USER: "uk", KeyUse.D
 def id_of(use: KeyUse, digest: str) -> str:
     """A key's id, by the SHA-256 of its content (hexadecimal): no key ever has two."""
     return f"{PREFIXES[use]}-{digest[:12]}"
+
+
+def understood(stored: Mapping[str, Any]) -> dict[str, AccessKey]:
+    """The keys that this code knows. Newer code may have others, which let nobody in here."""
+    keys = {}
+    for id_, entry in stored.items():
+        with suppress(msgspec.ValidationError):
+            keys[id_] = msgspec.convert(entry, AccessKey)
+    return keys
 
 
 def deployed(hashes: tuple[str, ...]) -> dict[str, AccessKey]:

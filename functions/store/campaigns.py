@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import msgspec
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.models import Model
 
 from functions.core.campaign import (
@@ -21,7 +24,7 @@ from functions.core.compiling import check_settings, compile_campaign, compile_p
 from functions.core.errors import CampaignError
 from functions.core.model import MINUTE, SECOND, Outcome
 from functions.store import connection
-from functions.store.access import Keys, deployed, known
+from functions.store.access import Keys, deployed, known, understood
 
 LIVE = "LIVE"
 CHANGES = "CHANGES"
@@ -32,6 +35,8 @@ STALE_AFTER = 30 * SECOND
 RETRY_EVERY = 1 * SECOND
 KEYS_HOLD = 60 * MINUTE
 """For how long the keys that were last read let anybody in, where they cannot be read anew."""
+
+T = TypeVar("T")
 
 
 class CampaignItem(Model):
@@ -54,8 +59,14 @@ class CampaignItem(Model):
     revision = NumberAttribute(null=True)
 
 
-_UNREADABLE = (connection.Unavailable, CampaignError, msgspec.DecodeError)
+class LiveUnusable(Exception):
+    """`LIVE` cannot be read, is gone, or is older than the changes that were made."""
+
+
+_UNREADABLE = (connection.Unavailable, CampaignError, LiveUnusable)
 """What a refresh survives: what was read before goes on serving, until it is too old."""
+
+_MEND = "put the newest back, as docs/operations.md says"
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +177,71 @@ def read_item(campaign: str, version: int) -> CampaignItem | None:
             return None
 
 
+def read_live() -> bytes | None:
+    """The body of `LIVE`, or None where there is none. Raises `LiveUnusable`."""
+    try:
+        item = read_item(LIVE, 0)
+    except AttributeDeserializationError as error:
+        raise LiveUnusable(f"LIVE cannot be read ({error}): {_MEND}") from None
+    if item is None:
+        return None
+    if item.body is None:
+        raise LiveUnusable(f"LIVE has no body: {_MEND}")
+    return bytes(item.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """strangers: keys that newer code made, as they are stored. `live` does without them."""
+
+    live: LiveSet
+    strangers: Mapping[str, Any]
+
+
+def decode_live(body: bytes) -> Decoded:
+    """Raises `LiveUnusable`."""
+    stored = _decoded(body, dict[str, Any])
+    entries = _decoded(body, _Access).keys
+    keys = understood(entries)
+    with _told_as_unusable():
+        live = msgspec.convert({**stored, "keys": {}}, LiveSet, str_keys=True)
+    strangers = {id_: entry for id_, entry in entries.items() if id_ not in keys}
+    return Decoded(msgspec.structs.replace(live, keys=keys), strangers)
+
+
+def _decoded(body: bytes, kind: type[T]) -> T:
+    with _told_as_unusable():
+        return msgspec.json.decode(body, type=kind)
+
+
+@contextmanager
+def _told_as_unusable() -> Iterator[None]:
+    try:
+        yield
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise LiveUnusable(f"LIVE cannot be read ({error}): {_MEND}") from None
+
+
+def check_newest(revision: int) -> None:
+    """Raises `LiveUnusable` if a later revision was made, and `LIVE` does not have it.
+
+    Somebody deleted `LIVE` then, or put an older one back, which names keys that were revoked and
+    campaigns that were not paused yet.
+    """
+    if read_item(CHANGES, revision + 1) is None:
+        return
+    # It may have been made after `LIVE` was read.
+    body = read_live()
+    if body is None:
+        raise LiveUnusable(f"LIVE is gone: {_MEND}")
+    if _decoded(body, _Access).revision <= revision:
+        raise _older(revision)
+
+
+def _older(revision: int) -> LiveUnusable:
+    return LiveUnusable(f"LIVE is of revision {revision}, and was of a later one: {_MEND}")
+
+
 def packaged_set(package: Package, write_keys: tuple[str, ...]) -> LiveSet:
     """What is live before anything was published: the package, as version 0."""
     return LiveSet(
@@ -264,6 +340,7 @@ class LiveCampaigns:
     def forget(self) -> None:
         """Drops what was read: after a snapshot was restored, nobody knows how old it is."""
         self._live = Live(self._packaged, None)
+        self._revision: int | None = None
         self._keys_read_at: int | None = None
         self._body: bytes | None = None
         self._problem: str | None = None
@@ -297,48 +374,50 @@ class LiveCampaigns:
             self._tried_at = now
 
     def _read(self, now: int) -> None:
-        item = read_item(LIVE, 0)
-        body = bytes(item.body) if item else None
-        if body is None and (self._read_at is None or self._body is not None):
-            _check_that_nothing_was_published()
-        self._read_keys(body, now)
+        body = read_live()
+        if body is None:
+            self._read_packaged(now)
+            return
+        told = _decoded(body, _Access)
+        self._check_revision(told.revision)
+        self._take_keys(known(understood(told.keys), told.write_keys), now)
         if body == self._body and now < self._holds_until and self._problem is None:
             return
-        if body is None:
-            self._serve_packaged()
-            return
-        live = msgspec.json.decode(body, type=LiveSet)
+        live = decode_live(body).live
         compiled = compile_live(live, self._versions, now)
         self._live = replace(self._live, campaigns=compiled.campaigns)
         self._problem = "; ".join(compiled.problems) or None
         self._body, self._holds_until = body, _next_end(live, now)
 
-    def _serve_packaged(self) -> None:
+    def _check_revision(self, revision: int) -> None:
+        """Against the one that was read before or, by a function that starts, what is recorded."""
+        if self._revision is None:
+            check_newest(revision)
+        elif revision < self._revision:
+            raise _older(revision)
+        self._revision = revision
+
+    def _read_packaged(self, now: int) -> None:
+        """Only where there never was a `LIVE`: one that is gone named keys, and what is paused."""
+        if self._read_at is None or self._body is not None:
+            check_newest(0)
+        self._revision = 0
+        self._take_keys(self._deployed, now)
         self._live = replace(self._live, campaigns=self._packaged)
         self._body, self._holds_until, self._problem = None, math.inf, None
 
-    def _read_keys(self, body: bytes | None, now: int) -> None:
-        if body is None:
-            keys: Keys = self._deployed
-        else:
-            told = msgspec.json.decode(body, type=_Access)
-            keys = known(told.keys, told.write_keys)
+    def _take_keys(self, keys: Keys, now: int) -> None:
         self._live = replace(self._live, keys=keys)
         self._keys_read_at = now
 
 
 class _Access(msgspec.Struct, frozen=True):
-    """Of a `LiveSet`, who may call."""
+    """Of a stored `LiveSet`, who may call. The keys are as they are stored, each by itself: newer
+    code may have made some that this code does not know."""
 
+    revision: int
     write_keys: tuple[str, ...]
-    keys: Keys = {}
-
-
-def _check_that_nothing_was_published() -> None:
-    """Without `LIVE` the package serves only where there never was one: what somebody deleted
-    named the keys, and what is paused."""
-    if read_item(CHANGES, 1) is not None:
-        raise CampaignError((), "LIVE is gone: put it back, as docs/operations.md says")
+    keys: Mapping[str, Any] = {}
 
 
 def _next_end(live: LiveSet, now: int) -> float:

@@ -1,7 +1,7 @@
 """Changes to what is live: all of one in a transaction, under the revision that it was based on."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 from pynamodb.transactions import TransactWrite
@@ -15,8 +15,11 @@ from functions.store.campaigns import (
     LiveSet,
     Version,
     change_of,
+    check_newest,
+    decode_live,
     read_item,
 )
+from functions.store.campaigns import read_live as read_body
 
 MAX_BODY = 380_000
 """Bytes of one item's body: DynamoDB keeps 400 KB with all its attributes."""
@@ -68,12 +71,21 @@ class Read(msgspec.Struct, frozen=True):
 
 
 def read_live() -> Read | None:
-    """One strong read; None before the first change. Raises `msgspec.DecodeError`."""
-    item = read_item(LIVE, 0)
-    if item is None:
+    """One strong read; None before the first change. Raises `LiveUnusable`."""
+    body = read_body()
+    if body is None:
         return None
-    _, surplus = codec.split(msgspec.json.decode(bytes(item.body)), _SHAPE)
-    return Read(msgspec.json.decode(bytes(item.body), type=LiveSet), surplus)
+    decoded = decode_live(body)
+    _, surplus = codec.split(msgspec.json.decode(body), _SHAPE)
+    if decoded.strangers:
+        surplus["keys"] = {**surplus.get("keys", {}), codec.UNKNOWN: decoded.strangers}
+    return Read(decoded.live, surplus)
+
+
+def strangers(surplus: codec.Surplus) -> Mapping[str, Any]:
+    """The keys among a surplus, by id, as newer code stored them."""
+    found: Mapping[str, Any] = surplus.get("keys", {}).get(codec.UNKNOWN, {})
+    return found
 
 
 def write(record: Record, after: LiveSet, new: Sequence[Version], surplus: codec.Surplus) -> None:
@@ -81,15 +93,18 @@ def write(record: Record, after: LiveSet, new: Sequence[Version], surplus: codec
 
     surplus: what newer code stored in the `LIVE` that the change is based on.
 
-    Raises `Conflict` unless the revision before it is what is live still. The SDK may send its
-    own applied write again, which then fails: it is recognised by its record.
+    Raises `Conflict` unless the revision before it is what is live still, and `LiveUnusable` where
+    that will never be so. The SDK may send its own applied write again, which then fails: it is
+    recognised by its record.
     """
     try:
         with connection.translated_errors():
             _write(record, after, new, surplus)
     except connection.Conflict:
-        if not _is_made(record, after.revision):
-            raise
+        if _is_made(record, after.revision):
+            return
+        check_newest(after.revision - 1)
+        raise
 
 
 def versions(campaign: str, before: int | None = None) -> list[Listed]:

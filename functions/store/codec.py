@@ -47,7 +47,8 @@ A stream names the dictionary it was written with, so another may stand beside i
 Surplus = Mapping[str, Any]
 """Unknown keys by name, and under known keys what is unknown further down."""
 
-_UNKNOWN = "\0unknown"
+UNKNOWN = "\0unknown"
+"""Where a surplus has what is unknown at its own place."""
 
 UNREADABLE = (zlib.error, msgspec.MsgspecError)
 """What `decode` raises for bytes that are no profile."""
@@ -90,7 +91,7 @@ def split(value: Any, shape: inspect.Type) -> tuple[Any, dict[str, Any]]:
     if isinstance(value, list) and isinstance(shape, inspect.StructType):
         count = len(shape.fields)
         tail = value[count:]
-        return value[:count], {_UNKNOWN: tail} if tail else {}
+        return value[:count], {UNKNOWN: tail} if tail else {}
     return value, {}
 
 
@@ -102,7 +103,7 @@ def _split_object(
     children = _children(value, shape)
     for key, child in value.items():
         if key not in children:
-            surplus.setdefault(_UNKNOWN, {})[key] = child
+            surplus.setdefault(UNKNOWN, {})[key] = child
             continue
         known[key], below = split(child, children[key])
         if below:
@@ -120,11 +121,11 @@ def _children(
 
 def merge(value: Any, surplus: Surplus) -> Any:
     """The surplus back in its old place; a part that is gone by now takes its surplus with it."""
-    unknown = surplus.get(_UNKNOWN)
+    unknown = surplus.get(UNKNOWN)
     if isinstance(value, list):
         return [*value, *(unknown or ())]
     merged = {**value, **(unknown or {})}
     for key, below in surplus.items():
-        if key != _UNKNOWN and key in merged:
+        if key != UNKNOWN and key in merged:
             merged[key] = merge(merged[key], below)
     return merged

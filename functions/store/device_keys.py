@@ -1,6 +1,6 @@
 """The private halves of the device keys: SecureString parameters of SSM, and nowhere else."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
+from functions.core.model import SECOND
 from functions.store.connection import Connection, Unavailable
 
 PrivateKey = Mapping[str, str]
@@ -23,11 +24,19 @@ _CONFIG = Config(
 _PASSING = {"InternalServerError", "ThrottlingException", "TooManyUpdates"}
 
 
-class DeviceKeys(Protocol):
-    """Private halves by their key's id. Both raise `Unavailable` for a passing fault."""
+ASK_AGAIN = 10 * SECOND
+"""So long a half that could not be read is not asked for: longer than the SDK itself tries."""
 
-    def get(self, id_: str) -> PrivateKey:
-        """The half that was put there."""
+
+class NotHeld(Unavailable):
+    """The store answered, but not with that half: it is gone, or may not be read."""
+
+
+class DeviceKeys(Protocol):
+    """Private halves by their key's id. Both raise `Unavailable` where there is no answer."""
+
+    def get(self, id_: str, now: int) -> PrivateKey:
+        """The half that was put there; raises `NotHeld`."""
 
     def put(self, id_: str, private: PrivateKey) -> None:
         """Keeps a new key's half; an id is used once."""
@@ -36,21 +45,44 @@ class DeviceKeys(Protocol):
 class Parameters:
     """`prefix`: `/softask/<stage>/device-keys/`, which the key's id follows.
 
-    What was read is kept: a key never changes. The client is made when it is first needed.
+    What was read is kept: a key never changes. What could not be read is told once, and asked for
+    after a while: whoever has the app may ask for tokens. The client is made when it is needed.
+
+    on_unread(id, error): hears of every read that failed.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(
+        self, prefix: str, on_unread: Callable[[str, Unavailable], None] = lambda *_: None
+    ) -> None:
         self._prefix = prefix
+        self._on_unread = on_unread
         self._known: dict[str, PrivateKey] = {}
+        self._failed: dict[str, tuple[int, type[Unavailable]]] = {}
 
-    def get(self, id_: str) -> PrivateKey:
+    def get(self, id_: str, now: int) -> PrivateKey:
         """One read a key and process."""
-        if id_ not in self._known:
-            with _translated_errors():
-                told = self._client.get_parameter(Name=self._prefix + id_, WithDecryption=True)
-            value = told["Parameter"]["Value"]
-            self._known[id_] = msgspec.json.decode(value, type=dict[str, str])
+        if id_ in self._known:
+            return self._known[id_]
+        if id_ in self._failed:
+            failed_at, kind = self._failed[id_]
+            if failed_at <= now < failed_at + ASK_AGAIN:
+                raise kind(f"{id_} could not be read a moment ago")
+        try:
+            self._known[id_] = self._read(id_)
+        except Unavailable as error:
+            self._failed[id_] = now, type(error)
+            self._on_unread(id_, error)
+            raise
         return self._known[id_]
+
+    def _read(self, id_: str) -> PrivateKey:
+        try:
+            told = self._client.get_parameter(Name=self._prefix + id_, WithDecryption=True)
+            return msgspec.json.decode(told["Parameter"]["Value"], type=dict[str, str])
+        except (ClientError, msgspec.DecodeError) as error:
+            raise NotHeld(id_) from error
+        except BotoCoreError as error:
+            raise Unavailable(id_) from error
 
     def put(self, id_: str, private: PrivateKey) -> None:
         """Never over another: what is there under a key's id is this half, sent a second time."""

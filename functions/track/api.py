@@ -1,7 +1,8 @@
 """The public routes: bytes to messages, messages to decisions, decisions to bytes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,6 @@ from functions.wire.body import (
     MAX_BATCH,
     MAX_MESSAGE,
     parse,
-    parse_array,
     parse_envelope,
 )
 from functions.wire.calls import CALLS, MessageKind
@@ -48,7 +48,7 @@ from functions.wire.errors import (
 )
 from functions.wire.messages import Json
 from functions.wire.tokens import read_given
-from functions.wire.write_keys import read_key
+from functions.wire.write_keys import FIELD, read_key
 
 OPENAPI = Path(__file__).parents[1] / "openapi.json"
 """The document of all routes; the asset carries it."""
@@ -58,8 +58,15 @@ CACHED_FOR = 300
 
 _KINDS: Mapping[str, MessageKind] = {kind: kind for kind in CALLS}
 
+MOST_LINES = 100
+"""Messages of a call that have a line of their own in the log."""
+
 _QUIET = (Reason.UNCHANGED, Reason.DUPLICATE)
 """Messages that changed nothing are not worth a line."""
+
+_WITHHELD = (
+    "The traits were not stored: the anonymous id became a user's. Send that user's id and token."
+)
 
 Answer = Callable[[], Body | Public]
 
@@ -75,7 +82,7 @@ class Admitted:
 
 class PublicApi:
     """The routes of the app's side. `salt` hashes the user ids in the log; `stage` is a dimension
-    of the metrics in it.
+    of the metrics in it. `public_host` is whom apps shall call; else whom they called.
 
     A route with a parameter goes by what API Gateway matched and decoded: Powertools knows only
     some of the characters that a write key may have.
@@ -95,6 +102,7 @@ class PublicApi:
         logger: Logger,
         salt: str,
         stage: str = "dev",
+        public_host: str = "",
         resolver: APIGatewayHttpResolver | None = None,
     ) -> None:
         self._tracker = tracker
@@ -105,6 +113,7 @@ class PublicApi:
         self._logger = logger
         self._salt = salt
         self._stage = stage
+        self._public_host = public_host
         self._resolver = resolver or APIGatewayHttpResolver()
         self._event: Mapping[str, Any] = {}
         for method, path in ROUTES:
@@ -148,19 +157,16 @@ class PublicApi:
         return answers.MessageAnswer(
             message_id=message.id,
             actions=write_actions(folded.actions, now),
-            warnings=judged.warnings or UNSET,
+            warnings=_warnings(judged, decision) or UNSET,
         )
 
     def _batch(self) -> answers.BatchAnswer:
         now = self._clock()
         envelope = parse_envelope(self._body(MAX_BATCH))
-        if "batch" not in envelope:
-            raise InvalidRequest("Add batch: an array of messages.", "batch")
-        items = parse_array(envelope.pop("batch"), "batch")
-        shared = {key: parse(bytes(value)) for key, value in envelope.items()}
         headers = self._headers()
-        admitted = self._admitted(headers, shared, now)
-        messages.check_batch(shared, items)
+        # Of a stranger's batch no more is parsed than the key.
+        admitted = self._admitted(headers, _key_of(envelope), now)
+        shared, items = messages.read_batch(envelope)
         rows = [_read_item(item, headers, shared, now, place) for place, item in enumerate(items)]
         sent = [row for row in rows if isinstance(row, Sent)]
         judged = self._judged(sent, admitted, now)
@@ -173,7 +179,7 @@ class PublicApi:
             _result(*next(told), index) if isinstance(row, Sent) else row
             for index, row in enumerate(rows)
         )
-        return answers.BatchAnswer(results=results, actions=write_actions(folded.actions, now))
+        return answers.write_batch(results, folded.actions, now)
 
     def _actions(self) -> answers.ActionsAnswer | answers.RouteAnswer:
         now = self._clock()
@@ -201,7 +207,7 @@ class PublicApi:
             by, keys = admitted.by, admitted.keys
             refusal = self._authority.judge_install(user, read_given(headers, body), by, keys, now)
             if refusal is not None:
-                self._log_refused([refusal], now)
+                self._log_unproven("token_refused", Metric.TOKEN_REFUSED, [refusal], now)
                 raise refusal
         return self._installs.issue(user, admitted.keys, now)
 
@@ -211,7 +217,7 @@ class PublicApi:
         write_key = str(self._event["pathParameters"]["writeKey"])
         # A secret in a URL is no secret: it lies in logs on its way.
         caller(write_key, _keys(live), now, [KeyUse.WRITE])
-        host = self._headers().get("host", "")
+        host = self._public_host or self._headers().get("host", "")
         return Public(answers.write_settings(write_key, host, live.campaigns), CACHED_FOR)
 
     def _openapi(self) -> Public:
@@ -248,10 +254,11 @@ class PublicApi:
     def _judged(self, sent: list[Sent], admitted: Admitted, now: int) -> list[Judged]:
         """Who may act; of a stage that only observes, everybody may."""
         judged = self._authority.judge(sent, admitted.by, admitted.keys, now)
-        self._log_refused([each.refusal for each in judged if each.refusal], now)
-        if self._authority.enforces:
-            return judged
-        return [replace(each, refusal=None) for each in judged]
+        refusals = [each.refusal for each in judged if each.refusal]
+        unmerged = [each.unmerged for each in judged if each.unmerged]
+        self._log_unproven("token_refused", Metric.TOKEN_REFUSED, refusals, now)
+        self._log_unproven("not_merged", Metric.NOT_MERGED, unmerged, now)
+        return judged if self._authority.enforces else [each.let_through() for each in judged]
 
     def _live_at(self, now: int) -> Live:
         live = self._live.at(now)
@@ -265,40 +272,52 @@ class PublicApi:
         return {name.lower(): value for name, value in self._event["headers"].items()}
 
     def _log(self, read: list[Message], folded: Folded, now: int) -> None:
-        """One line a message that mattered, none for an ignored one; ids hashed, no values."""
-        for message, decision in zip(read, folded.decisions, strict=True):
-            if decision is None or decision.reason in _QUIET:
-                continue
+        """One line a message that mattered, none for an ignored one; ids hashed, no values.
+
+        Whoever has a token can fill a batch: beyond a hundred, one line a campaign counts the rest.
+        """
+        told = [
+            (message, decision)
+            for message, decision in zip(read, folded.decisions, strict=True)
+            if decision is not None and decision.reason not in _QUIET
+        ]
+        for message, decision in told[:MOST_LINES]:
+            campaign, reason = _counted(decision)
             self._logger.info(
                 "decided",
                 extra={
                     "user_key": self._hashed(message.user),
                     "campaigns": [verdict.campaign for verdict in decision.reasons],
                     "reasons": [verdict.reason.word for verdict in decision.reasons],
-                    **self._measured(decision, now),
+                    **self._measured(campaign, {reason: 1}, now),
                 },
             )
+        for campaign, reasons in _by_campaign(decision for _, decision in told[MOST_LINES:]):
+            words = {reason.word: count for reason, count in reasons.items()}
+            extra = {"campaign": campaign, "counts": words}
+            measured = self._measured(campaign, reasons, now)
+            self._logger.info("also_decided", extra={**extra, **measured})
 
-    def _log_refused(self, refusals: Sequence[WireError], now: int) -> None:
-        """One line a call, of those who did not prove to be the user: why, and how many."""
-        if not refusals:
+    def _log_unproven(
+        self, line: str, metric: Metric, problems: Sequence[WireError], now: int
+    ) -> None:
+        """One line a call, of what senders did not prove: why, and how many."""
+        if not problems:
             return
-        causes = dict.fromkeys(refusal.message for refusal in refusals)
-        measured = emf(self._stage, now, {Metric.TOKEN_REFUSED: len(refusals)})
+        causes = dict.fromkeys(_cause(problem) for problem in problems)
+        measured = emf(self._stage, now, {metric: len(problems)})
         enforced = self._authority.enforces
         extra = {"enforced": enforced, "cause": " ".join(causes), **measured}
-        self._logger.info("token_refused", extra=extra)
+        self._logger.info(line, extra=extra)
 
-    def _measured(self, decision: Decision, now: int) -> dict[str, Any]:
-        """The reason that decided; the lost rounds of a call go with the first line after them."""
-        reason = decision.reason
-        campaign = next(each.campaign for each in decision.reasons if each.reason is reason)
+    def _measured(self, campaign: str, reasons: Mapping[Reason, int], now: int) -> dict[str, Any]:
+        """What was decided; the lost rounds of a call go with the first line after them."""
         return emf(
             self._stage,
             now,
-            {Metric.DECIDED: 1, **self._conflicts()},
+            {Metric.DECIDED: sum(reasons.values()), **self._conflicts()},
             campaign=campaign,
-            of_campaign={of_decision(reason): 1},
+            of_campaign={of_decision(reason): count for reason, count in reasons.items()},
         )
 
     def _measured_fault(self, error: Unavailable) -> dict[str, Any]:
@@ -322,6 +341,10 @@ def _document(path: Path) -> msgspec.Raw:
         raise NoSuchRoute("The document of the routes is not packaged here.") from None
 
 
+def _key_of(envelope: Mapping[str, msgspec.Raw]) -> Json:
+    return {FIELD: parse(bytes(envelope[FIELD]))} if FIELD in envelope else {}
+
+
 def _read_item(
     item: msgspec.Raw, headers: Mapping[str, str], shared: Json, now: int, index: int
 ) -> Sent | answers.Result:
@@ -338,6 +361,25 @@ def _read_item(
         return Sent(kind, message, read_given(headers, body, shared))
     except WireError as error:
         return _rejected(message_id, error, index)
+
+
+def _cause(problem: WireError) -> str:
+    """To be counted by: what follows a colon is of one token alone, or how to mend it."""
+    return f"{problem.message.partition(':')[0].rstrip('.')}."
+
+
+def _counted(decision: Decision) -> tuple[str, Reason]:
+    """The reason that decided, and its campaign."""
+    reason = decision.reason
+    return next(each.campaign for each in decision.reasons if each.reason is reason), reason
+
+
+def _by_campaign(decisions: Iterable[Decision]) -> Iterable[tuple[str, Counter[Reason]]]:
+    counts: dict[str, Counter[Reason]] = {}
+    for decision in decisions:
+        campaign, reason = _counted(decision)
+        counts.setdefault(campaign, Counter())[reason] += 1
+    return counts.items()
 
 
 def _keys(live: Live) -> Keys:
@@ -360,8 +402,16 @@ def _result(judged: Judged, decision: Decision | None, index: int) -> answers.Re
     return answers.Result(
         message_id=message_id,
         status="duplicate" if is_known else "accepted",
-        warnings=judged.warnings,
+        warnings=_warnings(judged, decision),
     )
+
+
+def _warnings(judged: Judged, decision: Decision | None) -> tuple[str, ...]:
+    """What was left out of a message that was taken."""
+    reasons = decision.reasons if decision else ()
+    if any(verdict.reason is Reason.TRAITS_WITHHELD for verdict in reasons):
+        return (*judged.warnings, _WITHHELD)
+    return judged.warnings
 
 
 def _refusal(decision: Decision | None) -> WireError | None:

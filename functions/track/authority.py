@@ -48,15 +48,24 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A message as it may be taken, and what was left out of it.
+    """A message as it may be taken, and what its tokens do not prove.
 
-    refusal: why it may not be taken where tokens are enforced; of a stage that observes, what it
-    would be.
+    refusal: why it may not be taken. unmerged: why it is taken without its merge. Of a stage that
+    observes, what these would be.
     """
 
     message: Message
     refusal: WireError | None = None
-    warnings: tuple[str, ...] = ()
+    unmerged: WireError | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the sender is told of a message that is taken."""
+        return () if self.unmerged is None else (_NOT_MERGED.format(self.unmerged.message),)
+
+    def let_through(self) -> "Judged":
+        """As the message is taken where tokens are not enforced."""
+        return Judged(self.message)
 
 
 def caller(key: str, keys: Keys, now: int, uses: Collection[KeyUse] = CALLERS) -> KeyUse:
@@ -110,8 +119,7 @@ def judged(kind: MessageKind, message: Message, token: Proven, device: Proven | 
         return Judged(proven)
     if kind == "alias":
         return Judged(message, problem)
-    alone = replace(proven, merges="")
-    return Judged(alone, warnings=(_NOT_MERGED.format(problem.message),))
+    return Judged(replace(proven, merges=""), unmerged=problem)
 
 
 def _merging(anonymous_id: str, device: Proven | None) -> WireError | None:
@@ -136,7 +144,7 @@ class Authority:
     def judge(self, sent: Sequence[Sent], by: KeyUse, keys: Keys, now: int) -> list[Judged]:
         """The messages of one call, in their order; raises `TooLarge` beyond 20 tokens."""
         if by is KeyUse.SERVER:
-            return [Judged(replace(each.message, verified=True)) for each in sent]
+            return [Judged(replace(each.message, verified=True, by_server=True)) for each in sent]
         if self._mode == "off":
             return [Judged(each.message) for each in sent]
         different = {token for each in sent for token in (each.given.token, each.given.device)}
@@ -164,7 +172,8 @@ class Authority:
         found = judged(sent.kind, sent.message, proven[token], merging)
         if self.enforces:
             return found
-        return Judged(replace(sent.message, verified=found.message.verified), found.refusal)
+        # An install gets a token for any id, and merges are let through: nothing is proven yet.
+        return Judged(sent.message, found.refusal, found.unmerged)
 
     def _proven(self, token: object, trusted: Mapping[str, TokenKey], now: int) -> Proven:
         try:

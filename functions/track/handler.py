@@ -15,6 +15,7 @@ from functions.environment import read_environment
 from functions.snapstart import after_restore
 from functions.store import connection
 from functions.store.campaigns import CampaignItem, LiveCampaigns
+from functions.store.connection import Unavailable
 from functions.store.device_keys import Parameters
 from functions.store.profiles import ProfileItem
 from functions.track.api import PublicApi
@@ -29,15 +30,23 @@ _logger = Logger(service="track", serialize_stacktrace=False, use_rfc3339=True)
 _live = LiveCampaigns(
     msgspec.json.decode(PACKAGED.read_bytes(), type=Package), _environment.write_key_hashes
 )
+
+
+def _tell(key_id: str, error: Unavailable) -> None:
+    cause = repr(error.__cause__ or error)
+    _logger.error("device_key_unread", extra={"key": key_id, "cause": cause})
+
+
 _api = PublicApi(
     tracker=Tracker(time.sleep, random.random, time.monotonic),
     live=_live,
     authority=Authority(_environment.stage, _environment.auth),
-    installs=Installs(_environment.stage, Parameters(_environment.device_keys)),
+    installs=Installs(_environment.stage, Parameters(_environment.device_keys, _tell)),
     clock=wall_clock,
     logger=_logger,
     salt=_environment.salt,
     stage=_environment.stage,
+    public_host=_environment.public_host,
 )
 
 

@@ -2,12 +2,12 @@
 
 import base64
 import secrets
-from collections.abc import Iterator
+from contextlib import suppress
 
 from functions.core.model import MINUTE, SECOND, User
 from functions.core.moments import format_time
-from functions.store.access import AccessKey, Keys, KeyUse
-from functions.store.device_keys import DeviceKeys
+from functions.store.access import Keys, KeyUse
+from functions.store.device_keys import DeviceKeys, NotHeld, PrivateKey
 from functions.wire import tokens
 from functions.wire.answers import DeviceAnswer
 from functions.wire.errors import NoSuchRoute
@@ -26,8 +26,12 @@ class Installs:
         self._device_keys = device_keys
 
     def issue(self, user: User | None, keys: Keys, now: int) -> DeviceAnswer:
-        """A token for that anonymous id, or for a new one; raises `NoSuchRoute` without a key."""
-        key_id, key = _signing(keys, now)
+        """A token for that anonymous id, or for a new one.
+
+        Raises `NoSuchRoute` without a key, `Unavailable` where no private half can be read.
+        """
+        key_id, private = self._signing(keys, now)
+        key = keys[key_id]
         anonymous_id = user.id if user else new_id()
         begins = now // SECOND
         ends = begins + tokens.DEVICE_LIFETIME
@@ -36,10 +40,18 @@ class Installs:
         claims = tokens.Claims(self._issuer, self._issuer, anonymous_id, ends, begins)
         return DeviceAnswer(
             anonymous_id=anonymous_id,
-            token=tokens.sign(claims, key_id, self._device_keys.get(key_id)),
+            token=tokens.sign(claims, key_id, private),
             expires_at=format_time(ends * SECOND),
             expires_in_seconds=ends - begins,
         )
+
+    def _signing(self, keys: Keys, now: int) -> tuple[str, PrivateKey]:
+        """The best one that holds; the next best where its private half is gone."""
+        *better, last = _by_worth(keys, now)
+        for key_id in better:
+            with suppress(NotHeld):
+                return key_id, self._device_keys.get(key_id, now)
+        return last, self._device_keys.get(last, now)
 
 
 def new_id() -> str:
@@ -47,16 +59,14 @@ def new_id() -> str:
     return "an_" + base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
 
 
-def _signing(keys: Keys, now: int) -> tuple[str, AccessKey]:
-    """The newest that every function knows, else the newest."""
-    known = sorted(_device_keys(keys, now), key=lambda each: (each[1].made_at, each[0]))
-    if not known:
+def _by_worth(keys: Keys, now: int) -> list[str]:
+    """The device keys that hold: those that every function knows first, the newest first."""
+
+    def worth(id_: str) -> tuple[bool, int, str]:
+        made_at = keys[id_].made_at
+        return made_at <= now - SETTLED, made_at, id_
+
+    holding = [id_ for id_, key in keys.items() if key.use is KeyUse.DEVICE and key.holds(now)]
+    if not holding:
         raise NoSuchRoute(_NO_KEY)
-    settled = [each for each in known if each[1].made_at <= now - SETTLED]
-    return (settled or known)[-1]
-
-
-def _device_keys(keys: Keys, now: int) -> Iterator[tuple[str, AccessKey]]:
-    for id_, key in keys.items():
-        if key.use is KeyUse.DEVICE and key.holds(now):
-            yield id_, key
+    return sorted(holding, key=worth, reverse=True)

@@ -7,6 +7,7 @@ from functools import partial
 import msgspec
 
 from functions.core import decision, standing
+from functions.core.audience import PUSH_STATUS
 from functions.core.compiled import Campaigns
 from functions.core.decision import Fold
 from functions.core.model import Action, Message, Profile, User
@@ -177,11 +178,16 @@ def _fold(share: Share, told: list[Message], campaigns: Campaigns, now: int) -> 
 
 def _seen_by(message: Message, profile: Profile) -> Message:
     """Who proved an anonymous id did not prove the user that it became: another may hold the phone.
-    What is told counts all the same, but the answer carries none of the user's attributes.
+    What is told counts all the same, but the answer carries none of the user's attributes, and
+    none is set but the permission: like a decline, that is what the phone's own user answered.
     """
     if not message.verified or message.user == profile.user:
         return message
-    return msgspec.structs.replace(message, verified=False)
+    if message.by_server:
+        return msgspec.structs.replace(message, verified=False)
+    answered = {name: value for name, value in message.traits.items() if name == PUSH_STATUS}
+    is_less = len(answered) < len(message.traits)
+    return msgspec.structs.replace(message, verified=False, traits=answered, withheld=is_less)
 
 
 def _joining(share: Share, stored: Stored, now: int) -> dict[str, Stored]:

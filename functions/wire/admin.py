@@ -58,6 +58,13 @@ class NotPaused(WireError):
     code = "not_paused"
 
 
+class Unusable(WireError):
+    """What is stored as live cannot be read, or is older than what was made live since."""
+
+    status = 503
+    code = "live_unusable"
+
+
 class NotATestUser(WireError):
     """Only the settings' test users may skip waits."""
 

@@ -1,6 +1,6 @@
 """Decisions as JSON (DESIGN, section 3): camelCase, UTC, always 200 with a body."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +17,9 @@ from functions.core.model import (
 )
 from functions.core.moments import format_time
 from functions.wire.errors import ErrorBody
+
+MOST_BYTES = 6_000_000
+"""Of a batch's answer. Lambda hands over 6,291,556, headers included, and fails beyond."""
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -99,11 +102,15 @@ class Result(_Answer, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchAnswer(_Answer, frozen=True, kw_only=True):
-    """The answer to a batch: a result a message in its order, and what to do now."""
+    """The answer to a batch: a result a message in its order, and what to do now.
+
+    `actionsLeft`, where there are some: how many found no room in it. Ask `POST /v1/actions`.
+    """
 
     success: Literal[True] = True
     results: tuple[Result, ...]
     actions: tuple[ActionBody, ...]
+    actions_left: int | UnsetType = UNSET
 
 
 class ActionsAnswer(_Answer, frozen=True, kw_only=True):
@@ -182,6 +189,26 @@ def write_settings(write_key: str, host: str, campaigns: Campaigns) -> ProjectSe
 def write_actions(actions: Iterable[Action], now: int) -> tuple[ActionBody, ...]:
     """The actions as the wire has them at `now`."""
     return tuple(_action(action, now) for action in actions)
+
+
+def write_batch(results: tuple[Result, ...], actions: Sequence[Action], now: int) -> BatchAnswer:
+    """The answer to a batch at `now`, with as many of the actions as it has room for."""
+    room = MOST_BYTES - _size(results)
+    told = []
+    for action in actions:
+        body = _action(action, now)
+        size = _size(body)
+        if size <= room:
+            told.append(body)
+            room -= size
+    left = len(actions) - len(told)
+    return BatchAnswer(results=results, actions=tuple(told), actions_left=left or UNSET)
+
+
+def _size(part: Any) -> int:
+    """In Lambda's answer, where the body is a text within JSON: quotes and backslashes double."""
+    text = msgspec.json.encode(part)
+    return len(text) + text.count(b'"') + text.count(b"\\") + 1
 
 
 def encode(answer: msgspec.Struct | msgspec.Raw) -> str:

@@ -16,6 +16,9 @@ MAX_MESSAGE = 32 * 1024
 MAX_BATCH = 4 * 1024 * 1024
 """Bytes of a batch, decoded: RudderStack SDKs send so much."""
 
+MAX_BESIDE = MAX_MESSAGE
+"""Bytes of a batch without its messages."""
+
 MAX_DEPTH = 32
 
 T = TypeVar("T")
@@ -53,7 +56,14 @@ def parse(content: bytes) -> Any:
 
 
 def parse_envelope(content: bytes) -> dict[str, msgspec.Raw]:
-    """A JSON object with its values left as they are, to be parsed each on its own."""
+    """A batch with its values left as they are, to be parsed each on its own.
+
+    Raises `TooLarge` before it keeps much: the batch itself may be of any size, the rest may not.
+    """
+    messages = memoryview(_decode(content, _MESSAGES).batch).nbytes
+    if len(content) - messages > MAX_BESIDE:
+        problem = f"Beside batch, the body has at most {MAX_BESIDE} bytes: send a smaller context."
+        raise TooLarge(problem, _FIELD)
     return _decode(content, _ENVELOPE)
 
 
@@ -75,6 +85,10 @@ def _decode(content: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         raise InvalidRequest("The body is nested too deeply.", _FIELD) from None
 
 
+class _Messages(msgspec.Struct):
+    batch: msgspec.Raw = msgspec.Raw()
+
+
 class _NumberError(ValueError):
     """A number that would not come back as it was sent."""
 
@@ -91,6 +105,7 @@ def _exact_float(text: str) -> float:
 
 
 _JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=_exact_float)
+_MESSAGES = msgspec.json.Decoder(_Messages)
 _ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 

@@ -297,7 +297,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         ),
     ]
     context: Context = None
-    """Lies under each message's own."""
+    """Lies under each message's own, and counts as often (see `MAX_SPREAD`)."""
     sent_at: SentAt = None
     integrations: Integrations = None
     write_key: WriteKey = None

@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -20,7 +21,10 @@ Jwk = dict[str, str]
 YEAR = 31_536_000
 """Seconds of the longest overlap."""
 
-_HASH = Meta(pattern="^[0-9a-f]{64}$", examples=["0123456789abcdef" * 4])
+_HASH = Meta(pattern="^[0-9a-f]{64}$", max_length=64, examples=["0123456789abcdef" * 4])
+
+OF_NOTHING = frozenset(sha256(each).hexdigest() for each in (b"", b"\n", b"\r\n"))
+"""What a shell hashes where the variable with the write key is not set."""
 
 _COORDINATE = 32
 """Bytes of each of a point's two numbers on P-256."""
@@ -58,7 +62,8 @@ class CreateKeyBody(
     """`public_key`: of a user key, as PEM or JWK; ES256 alone.
 
     issuer: of a user key; what `iss` of its tokens says.
-    sha256: of a write key that is in use already, in hexadecimal; else Softask makes one.
+    sha256: of a write key that is in use already, in hexadecimal; else Softask makes one. The hash
+    of nothing is refused.
     """
 
     use: Use
@@ -92,11 +97,12 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class KeyRow(_Answer, frozen=True, kw_only=True, omit_defaults=True):
     """A key, without anything that is secret.
 
+    use: `unknown` of a key that newer code made: it lets nobody in here, and is kept as it is.
     made_at: absent of a key that the deployment named. ends_at: of one that was replaced.
     """
 
     id: str
-    use: Use
+    use: Use | Literal["unknown"]
     name: str
     issuer: str | None = None
     made_at: str | None = None
@@ -109,6 +115,7 @@ class KeysAnswer(_Answer, frozen=True, kw_only=True):
 
     success: Literal[True] = True
     revision: int
+    stage: str
     auth: Auth
     keys: tuple[KeyRow, ...]
 
@@ -118,6 +125,7 @@ class KeyAnswer(_Answer, frozen=True, kw_only=True):
 
     success: Literal[True] = True
     revision: int
+    stage: str
     key: KeyRow
     secret: str | None
 
@@ -129,14 +137,26 @@ class KeyRotatedAnswer(KeyAnswer, frozen=True, kw_only=True):
 
 
 class KeyRevokedAnswer(_Answer, frozen=True, kw_only=True):
-    """The key is refused from now on, everywhere within 20 seconds."""
+    """The key is refused from now on, everywhere within 20 seconds.
+
+    warnings: whom that leaves without a key that lasts.
+    """
 
     success: Literal[True] = True
     id: str
     revision: int
+    stage: str
+    warnings: tuple[str, ...] = ()
 
 
 # --- reading ---
+
+
+def check_hash(digest: str) -> None:
+    """Raises `InvalidRequest` for the hash of nothing: no key has it."""
+    if digest in OF_NOTHING:
+        problem = "That is the hash of an empty text: is the variable with the write key set?"
+        raise InvalidRequest(problem, "sha256")
 
 
 def read_force(query: Mapping[str, str]) -> bool:
@@ -184,7 +204,9 @@ def _of_pem(text: str) -> "EllipticCurvePublicKey":
     try:
         key = load_pem_public_key(text.encode())
     except (ValueError, UnsupportedAlgorithm):
-        problem = "publicKey must be a PEM that begins with -----BEGIN PUBLIC KEY-----, or a JWK."
+        problem = (
+            "A public key must be a PEM that begins with -----BEGIN PUBLIC KEY-----, or a JWK."
+        )
         raise InvalidRequest(problem, _FIELD) from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != ec.SECP256R1.name:
         raise _other_curve()
@@ -229,4 +251,4 @@ def _private() -> InvalidRequest:
 
 
 def _other_curve() -> InvalidRequest:
-    return InvalidRequest("publicKey must be of the curve P-256: tokens are ES256 alone.", _FIELD)
+    return InvalidRequest("The key must be of the curve P-256: tokens are ES256 alone.", _FIELD)

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from functions.core.moments import parse_moment, parse_time
 from functions.core.overlay import overlaid
 from functions.core.permission import STATUS_WORDS, is_status, read_status
 from functions.core.recent import fingerprint
+from functions.wire.body import MAX_BATCH, parse, parse_array
 from functions.wire.calls import (
     CALLS,
     MAX_ID,
@@ -39,6 +40,9 @@ DECLINED_AT = "push_softask_declined_at"
 """The reserved trait that tells of a decline."""
 
 MAX_TRAIT_NAME = 128
+
+MAX_SPREAD = 4 * MAX_BATCH
+"""Bytes of a batch's context, times the messages that it lies under: what that costs."""
 
 Json = Mapping[str, Any]
 S = TypeVar("S", bound=Sender)
@@ -103,11 +107,18 @@ def read_install(body: Json) -> User | None:
     return User("anonymous", named) if named else None
 
 
-def check_batch(shared: Json, items: list[msgspec.Raw]) -> None:
-    """What a batch says for all its items, once; raises `InvalidRequest` or `TooLarge`."""
-    if len(items) > MAX_MESSAGES:
-        raise TooLarge(f"A batch has at most {MAX_MESSAGES} messages.", "batch")
+def read_batch(envelope: Mapping[str, msgspec.Raw]) -> tuple[Json, list[msgspec.Raw]]:
+    """What a batch says for all its items, and those as they are.
+
+    Raises `InvalidRequest` or `TooLarge`, the latter before anything is parsed.
+    """
+    if "batch" not in envelope:
+        raise InvalidRequest("Add batch: an array of messages.", "batch")
+    items = parse_array(envelope["batch"], "batch")
+    _check_sizes(envelope, items)
+    shared = {key: parse(bytes(value)) for key, value in envelope.items() if key != "batch"}
     _time(_read({**shared, "batch": items}, Batch).sent_at, "sentAt")
+    return shared, items
 
 
 def read_user(body: Json) -> User:
@@ -126,6 +137,18 @@ def told_id(body: Json) -> str | None:
     """The message's own id where it is one, whatever else may be wrong with the body."""
     told = value_of(body, "messageId", str)
     return told if told and len(told) <= MAX_MESSAGE_ID else None
+
+
+def _check_sizes(envelope: Mapping[str, msgspec.Raw], items: Sequence[msgspec.Raw]) -> None:
+    if len(items) > MAX_MESSAGES:
+        raise TooLarge(f"A batch has at most {MAX_MESSAGES} messages.", "batch")
+    context = envelope.get("context", msgspec.Raw())
+    if memoryview(context).nbytes * len(items) > MAX_SPREAD:
+        problem = (
+            f"The context of a batch, times its messages, has at most {MAX_SPREAD} bytes: send"
+            " fewer messages at once, or a smaller context."
+        )
+        raise TooLarge(problem, "context")
 
 
 # --- who, and what happened ---

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from functions.core.model import DAY, SECOND, User
+from functions.core.moments import format_time
 from functions.core.overlay import overlaid
 from functions.wire.calls import MAX_ID
 from functions.wire.context import part
@@ -48,10 +49,10 @@ _CLAIMS = "A token says iss, aud, sub, exp and iat: texts, and whole seconds sin
 _KEY = "The token's kid names no key that holds."
 _SIGNATURE = "The token's signature is not its key's."
 _ISSUER = "The token's iss is not its key's."
-_AUDIENCE = "The token's aud is not this stage's."
+_AUDIENCE = "The token's aud must be {}."
 _LIFETIME = "The token's exp is not after its iat, or lies too far behind it."
-_EXPIRED = "The token is expired."
-_EARLY = "The token is of a later time: its iat or nbf is to come."
+_EXPIRED = "The token is expired: it held until {}, and here it is {}."
+_EARLY = "The token is of a later time: its iat or nbf is to come, and here it is {}."
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
@@ -150,13 +151,15 @@ class Verifier:
         if claims.iss != found.key.issuer:
             raise Unauthorized(_ISSUER)
         if claims.aud not in (self._audience, (self._audience,)):
-            raise Unauthorized(_AUDIENCE)
+            raise Unauthorized(_AUDIENCE.format(self._audience))
         if not 0 < claims.exp - claims.iat <= found.key.longest:
             raise Unauthorized(_LIFETIME)
         if claims.exp * SECOND + LEEWAY <= now:
-            raise Unauthorized(_EXPIRED)
+            # A time before 1970 can be signed, and not always be spelled.
+            held = format_time(max(claims.exp, 0) * SECOND)
+            raise Unauthorized(_EXPIRED.format(held, format_time(now)))
         if max(claims.iat, claims.nbf) * SECOND - LEEWAY > now:
-            raise Unauthorized(_EARLY)
+            raise Unauthorized(_EARLY.format(format_time(now)))
 
     def _remember(self, digest: bytes, found: _Remembered) -> None:
         self._remembered[digest] = found

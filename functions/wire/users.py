@@ -16,11 +16,17 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class WindowRow(_Answer, frozen=True, kw_only=True, omit_defaults=True):
-    """A retry window. `anonymousId`: the alias that it belongs to, if it is not the user's own."""
+    """A retry window. `anonymousId`: the alias that it belongs to, if it is not the user's own.
+
+    version, arm, variant: of the ask that it follows; absent where none is known.
+    """
 
     campaign: str
     due_at: str
     window: str
+    version: int | None = None
+    arm: str | None = None
+    variant: str | None = None
     anonymous_id: str | None = None
 
 
@@ -142,12 +148,12 @@ def write_place(place: Place) -> str:
 def write_profile(profile: Profile, surplus: Mapping[str, Any]) -> dict[str, Any]:
     """Every stored field in camelCase, times in ISO 8601; absent ones are left out.
 
-    recent: the last decisions, oldest first. What newer code stored is added as it is, under
-    `unread`.
+    recent: the last decisions, newest first, as `DecisionsAnswer` has them. What newer code stored
+    is added as it is, under `unread`.
     """
     decisions = [
         {"at": format_time(entry.at), "reason": entry.reason.word}
-        for entry in recent.entries(profile.recent)
+        for entry in reversed(list(recent.entries(profile.recent)))
     ]
     aliases = {alias: format_time(at) for alias, at in profile.aliases.items()}
     written = {**_view(profile), "aliases": aliases, "recent": decisions}

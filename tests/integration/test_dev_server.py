@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from cli.dev import loopback, packages
+from cli.dev import loopback, packages, terminal
 from cli.dev.app import App
 from cli.dev.backend import Backend
 from cli.dev.clock import DevClock
@@ -449,7 +449,7 @@ def test_the_profile_is_shown_with_iso_times_and_the_app_s_own_names(http: httpx
     }
     progress = profile["progress"]["push-softask"]
     assert (progress["outcome"], progress["retryAt"]) == ("declined", TWO_WEEKS_LATER)
-    assert profile["recent"][-1] == {"at": now, "reason": "declined"}
+    assert profile["recent"][0] == {"at": now, "reason": "declined"}
     assert kinds(http) == ["declined", "exposed", "offered", "shown"]
 
 
@@ -626,6 +626,38 @@ def test_the_line_names_a_push_status_that_was_not_read(
     hint = f"context.push.status {told} is no known word, and was not read"
     [line] = said(path, body)
     assert line.endswith(f" {hint}") if told else "context.push.status" not in line
+
+
+def test_the_line_tells_of_a_large_batch_in_one(said: Said) -> None:
+    batch = [{"type": "track", "userId": "u1", "event": "ValueMomentReached"}] * 300
+    [line] = said("/v1/batch", {"batch": batch})
+    repeated = ", ".join(["offer_repeated"] * 3)
+    assert line.startswith(f"/v1/batch 200 offer_granted, {repeated} and 296 more -> open_deeplink")
+
+
+def test_the_settings_for_a_client_that_takes_gzip_are_a_short_line(
+    http: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    answer = http.get(f"/v1/projects/{WRITE_KEY}/settings", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "softask" in answer.json()
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith("/settings 200")
+
+
+def test_a_hint_that_fails_leaves_the_answer_as_it_is(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(terminal, "read_sent", fail)
+    capsys.readouterr()
+    assert track(http, "ValueMomentReached")["actions"]
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said
+    assert said.endswith("POST /v1/track 200 offer_granted -> open_deeplink (attempt 1)\n")
 
 
 def test_the_line_stays_short_where_the_settings_cannot_be_had(

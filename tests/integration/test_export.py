@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -27,6 +27,7 @@ from functions.core.model import (
 from functions.core.reason import Reason
 from functions.store import profiles
 from functions.store.ledger import FactItem
+from functions.store.windows import WindowItem
 from functions.wire.users import write_profile
 from tests.integration.conftest import START, Admin, App
 from tests.integration.privacy import (
@@ -62,14 +63,40 @@ def test_an_export_holds_what_every_table_knows(admin: Admin) -> None:
     assert profile["devices"]["d1"]["push"] == {"status": "notDetermined"}
     assert profile["progress"]["push-softask"]["declinedAt"] == NOW
     assert profile["aliases"] == {"a1": NOW, "a2": NOW}
-    assert [each["reason"] for each in profile["recent"]][-1] == "declined"
+    assert profile["recent"][0]["reason"] == "declined"
     [window] = held["windows"]
-    assert (window["campaign"], window["dueAt"]) == ("push-softask", "2026-12-05T10:00:00Z")
+    assert window == {
+        "campaign": "push-softask",
+        "dueAt": "2026-12-05T10:00:00Z",
+        "window": "push-softask:1:1796464800",
+        "version": 0,
+        "arm": "soft_ask",
+    }
     whose = [(fact.get("anonymousId"), fact["kind"]) for fact in held["facts"]]
     assert sorted(whose, key=str) == [
         *((id_, kind) for id_ in ("a1", "a2") for kind in ("exposed", "offered")),
         *((None, kind) for kind in ("declined", "exposed", "offered", "shown")),
     ]
+
+
+@pytest.mark.usefixtures("lived")
+def test_an_export_says_which_ask_a_window_follows(admin: Admin) -> None:
+    window = WindowItem(known(), "other", due_shard=0, due_at=1_796_464_800, window="other:1:0")
+    window.expires_at = datetime.fromtimestamp(1_796_464_800, UTC)
+    window.version, window.arm, window.variant = 4, "soft_ask", "friendly"
+    window.save()
+
+    told = {each["campaign"]: each for each in export(admin)["windows"]}["other"]
+
+    assert (told["version"], told["arm"], told["variant"]) == (4, "soft_ask", "friendly")
+
+
+@pytest.mark.usefixtures("lived")
+def test_an_export_has_the_decisions_in_the_order_of_their_own_route(admin: Admin) -> None:
+    decisions = admin.call("GET", f"{USER}/decisions", id="u1")["decisions"]
+    assert len(decisions) > 2
+    told = [{name: each[name] for name in ("at", "reason")} for each in decisions]
+    assert export(admin)["profile"]["recent"] == told
 
 
 def test_an_export_says_when_the_profile_will_expire(lived: App, admin: Admin) -> None:

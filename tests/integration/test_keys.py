@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from joserfc.jwk import ECKey
 
-from functions.admin import key_plans
+from functions.admin import key_plans, keys
 from functions.core.campaign import Package
 from functions.store.campaigns import CHANGES, LIVE, CampaignItem, LiveSet
 from functions.wire.tokens import Claims, sign
@@ -97,6 +97,20 @@ def live() -> LiveSet:
     return msgspec.json.decode(bytes(CampaignItem.get(LIVE, 0).body), type=LiveSet)
 
 
+def stored_keys() -> Json:
+    """As they stand in the table."""
+    stored: Json = json.loads(CampaignItem.get(LIVE, 0).body)["keys"]
+    return stored
+
+
+def store_key(id_: str, entry: Any) -> None:
+    """One more, as another code than this one writes it."""
+    item = CampaignItem.get(LIVE, 0)
+    body = json.loads(item.body)
+    body["keys"][id_] = entry
+    item.update(actions=[CampaignItem.body.set(json.dumps(body).encode())])
+
+
 def records() -> list[Json]:
     """What each revision changed, without the ids, which no two runs share."""
     bodies = sorted(
@@ -169,6 +183,7 @@ def test_before_any_change_the_deployment_s_write_keys_are_all(
     assert answer == {
         "success": True,
         "revision": 0,
+        "stage": "test",
         "auth": "observe",
         "keys": [{"id": DEPLOYED, "use": "write", "name": ""}],
     }
@@ -269,6 +284,10 @@ def test_a_private_key_is_refused_with_the_advice_to_make_another(
         ({"use": "server", "sha256": "0" * 64}, "sha256"),
         ({"use": "write", "sha256": "0" * 63}, "sha256"),
         ({"use": "write", "sha256": "A" * 64}, "sha256"),
+        ({"use": "write", "sha256": f"{'0' * 64}\n"}, "sha256"),
+        ({"use": "write", "sha256": ""}, "sha256"),
+        ({"use": "write", "sha256": sha256(b"").hexdigest()}, "sha256"),
+        ({"use": "write", "sha256": sha256(b"\n").hexdigest()}, "sha256"),
         ({"use": "user", "issuer": "i"}, "publicKey"),
         ({"use": "user", "publicKey": PEM}, "issuer"),
         ({"use": "user", "publicKey": PEM, "issuer": ""}, "issuer"),
@@ -296,6 +315,32 @@ def test_what_does_not_go_together_is_refused_and_nothing_is_stored(
 
     assert (error["status"], error["code"], error["field"]) == (400, "invalid_request", field)
     assert items("SOFTASK_CAMPAIGNS_TABLE") == []
+
+
+@pytest.mark.parametrize("held", [{"sha256": "f" * 52}, {"public": {"x": "1"}}])
+def test_a_key_whose_id_another_one_has_by_chance_is_refused(admin: Admin, held: Json) -> None:
+    digest = "0123456789ab" + "0" * 52
+    create(admin, "server")
+    there = {"use": "write", **held}
+    store_key("wk-0123456789ab", there)
+
+    error = admin.refused("POST", "/keys", {"use": "write", "sha256": digest})
+
+    assert (error["status"], error["code"]) == (409, "key_exists")
+    assert "wk-0123456789ab by chance" in error["message"]
+    assert stored_keys()["wk-0123456789ab"] == there
+
+
+def test_a_rotation_takes_no_id_that_is_there(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(admin, "server")
+    monkeypatch.setattr(keys, "id_of", lambda *_: DEPLOYED)
+
+    for method, route in (("POST", "/keys"), ("POST", "/keys/{id}/rotate")):
+        body = {"use": "write"} if route == "/keys" else {}
+        error = admin.refused(method, route, body, id=DEPLOYED)
+        assert (error["code"], "by chance" in error["message"]) == ("key_exists", True)
 
 
 def test_the_first_key_leaves_campaigns_settings_and_write_keys_as_they_were(
@@ -508,6 +553,52 @@ def test_a_write_key_that_ends_soon_does_not_stand_in_for_the_last_one(admin: Ad
     assert list(listed(admin)) == [new]
 
 
+@needs_parameters
+def test_who_revokes_the_device_key_that_lasts_is_told_when_the_others_end(admin: Admin) -> None:
+    first = create(admin, "device")["key"]["id"]
+    second = rotate(admin, first)["key"]["id"]
+
+    [warning] = revoke(admin, second)["warnings"]
+
+    assert "2027-02-19T10:00:00Z" in warning
+    assert first in warning
+    assert "softask keys create device" in warning
+
+
+@needs_parameters
+def test_who_revokes_the_last_device_key_is_told_that_installs_get_no_token(admin: Admin) -> None:
+    [warning] = revoke(admin, create(admin, "device")["key"]["id"])["warnings"]
+
+    assert "no install gets a token" in warning
+
+
+def test_who_revokes_the_user_key_that_lasts_is_told_when_the_others_end(admin: Admin) -> None:
+    first = user_key(admin)["key"]["id"]
+    second = rotate(admin, first, publicKey=public_pem())["key"]["id"]
+
+    [warning] = revoke(admin, second)["warnings"]
+
+    assert (first in warning, "softask keys create user" in warning) == (True, True)
+
+
+@needs_parameters
+def test_a_revocation_that_leaves_a_key_that_lasts_warns_of_nothing(admin: Admin) -> None:
+    first, second = (create(admin, "device")["key"]["id"] for _ in range(2))
+    third = rotate(admin, second)["key"]["id"]
+    server = create(admin, "server")["key"]["id"]
+
+    assert [revoke(admin, id_)["warnings"] for id_ in (second, third, server)] == [[], [], []]
+    assert first in listed(admin)
+
+
+def test_every_answer_about_keys_names_the_stage(admin: Admin) -> None:
+    made = create(admin, "server")
+    rotated = rotate(admin, made["key"]["id"])
+    revoked = revoke(admin, made["key"]["id"])
+
+    assert {each["stage"] for each in (made, rotated, revoked)} == {"test"}
+
+
 @pytest.mark.parametrize(("method", "route"), [("DELETE", "/{id}"), ("POST", "/{id}/rotate")])
 def test_an_unknown_key_is_not_found(admin: Admin, method: str, route: str) -> None:
     error = admin.refused(method, f"/keys{route}", id="wk-nobodys")
@@ -617,16 +708,114 @@ def test_row_54_older_code_finds_the_hashes_of_all_write_keys_that_hold(admin: A
 
 def test_row_54_what_newer_code_keeps_of_a_key_survives_and_goes_with_it(admin: Admin) -> None:
     id_ = create(admin, "server")["key"]["id"]
-    item = CampaignItem.get(LIVE, 0)
-    body = json.loads(item.body)
-    body["keys"][id_]["scopes"] = ["users"]
-    item.update(actions=[CampaignItem.body.set(json.dumps(body).encode())])
+    store_key(id_, {**stored_keys()[id_], "scopes": ["users"]})
 
     create(admin, "write")
-    assert json.loads(CampaignItem.get(LIVE, 0).body)["keys"][id_]["scopes"] == ["users"]
+    assert stored_keys()[id_]["scopes"] == ["users"]
 
     revoke(admin, id_)
-    assert id_ not in json.loads(CampaignItem.get(LIVE, 0).body)["keys"]
+    assert id_ not in stored_keys()
+
+
+STRANGERS: Json = {
+    "pk-1": {"use": "partner", "sha256": "0" * 64, "scopes": ["users"]},
+    "pk-2": {"use": "server", "sha256": ["0" * 64], "name": "two hashes"},
+    "pk-3": ["partner"],
+}
+
+
+def test_row_54_keys_that_only_newer_code_knows_are_listed_and_survive_every_change(
+    admin: Admin, app: App
+) -> None:
+    secret = create(admin, "server")["secret"]
+    for id_, entry in STRANGERS.items():
+        store_key(id_, entry)
+
+    made = create(admin, "write")["key"]["id"]
+    rotate(admin, DEPLOYED)
+    revoke(admin, made)
+    admin.call("POST", "/campaigns/{id}/pause", id=ID)
+
+    assert {id_: stored_keys()[id_] for id_ in STRANGERS} == STRANGERS
+    told = [listed(admin)[id_] for id_ in STRANGERS]
+    assert told == [{"id": id_, "use": "unknown", "name": ""} for id_ in STRANGERS]
+    assert is_let_in(app, secret)
+
+
+@pytest.mark.parametrize(("method", "route"), [("DELETE", "/{id}"), ("POST", "/{id}/rotate")])
+def test_row_54_a_key_that_only_newer_code_knows_is_changed_by_that_alone(
+    admin: Admin, method: str, route: str
+) -> None:
+    create(admin, "server")
+    store_key("pk-1", STRANGERS["pk-1"])
+
+    error = admin.refused(method, f"/keys{route}", id="pk-1")
+
+    assert (error["status"], error["code"]) == (404, "not_found")
+    assert "newer code" in error["message"]
+    assert stored_keys()["pk-1"] == STRANGERS["pk-1"]
+
+
+def test_row_54_no_new_key_takes_the_id_of_one_that_only_newer_code_knows(admin: Admin) -> None:
+    create(admin, "server")
+    store_key("wk-0123456789ab", STRANGERS["pk-1"])
+
+    digest = "0123456789ab" + "0" * 52
+    error = admin.refused("POST", "/keys", {"use": "write", "sha256": digest})
+
+    assert error["code"] == "key_exists"
+
+
+# --- a LIVE that cannot be used ---
+
+
+def put_back(**attributes: Any) -> None:
+    """A `LIVE` of these attributes as they are stored, by hand."""
+    key = {"campaign": {"S": LIVE}, "version": {"N": "0"}}
+    item = {**key, **attributes}
+    boto3.client("dynamodb").put_item(TableName=CampaignItem.Meta.table_name, Item=item)
+
+
+@pytest.mark.parametrize(
+    "attributes", [{}, {"body": {"S": "{}"}}, {"body": {"B": b"{"}}, {"body": {"B": b"\xff"}}]
+)
+def test_row_36_every_operator_s_call_says_that_live_cannot_be_read(
+    admin: Admin, attributes: Json
+) -> None:
+    create(admin, "server")
+    put_back(**attributes)
+
+    calls = [("GET", "/keys"), ("POST", "/keys"), ("GET", "/campaigns"), ("GET", "/settings")]
+    for method, route in calls:
+        error = admin.refused(method, route, {"use": "server"})
+        assert (error["status"], error["code"]) == (503, "live_unusable")
+        assert "docs/operations.md" in error["message"]
+    assert "unexpected_fault" not in admin.log.getvalue()
+
+
+def test_row_51_a_change_of_an_older_live_item_says_that_it_is_older(admin: Admin) -> None:
+    create(admin, "server")
+    older = CampaignItem.get(LIVE, 0)
+    create(admin, "server")
+    older.save()
+
+    error = admin.refused("POST", "/keys", {"use": "server"})
+
+    assert (error["status"], error["code"]) == (503, "live_unusable")
+    assert "LIVE is of revision 1" in error["message"]
+    assert admin.pauses == []
+
+
+def test_row_51_a_change_without_the_live_item_that_was_there_says_that_it_is_gone(
+    admin: Admin,
+) -> None:
+    create(admin, "server")
+    CampaignItem(LIVE, 0).delete()
+
+    error = admin.refused("POST", "/keys", {"use": "server"})
+
+    assert error["code"] == "live_unusable"
+    assert "LIVE is gone" in error["message"]
 
 
 def test_each_change_of_a_key_is_recorded_and_logged_under_its_id(admin: Admin) -> None:

@@ -1,7 +1,9 @@
 """`softask keys`, against a server whose answers each test writes down, and against a real one."""
 
 import json
+import re
 import stat
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ import httpx
 import pytest
 from joserfc.jwk import ECKey
 
-from cli import remote
+from cli import remote, render
 from cli.commands import consent
+from cli.commands import keys as commands
 from cli.demo.process import dev_server
 from cli.dev.environment import WRITE_KEY
 from cli.remote import Remote
@@ -22,6 +25,7 @@ Json = dict[str, Any]
 pytestmark = pytest.mark.xdist_group("keys_commands")
 
 KEYS = "/v1/admin/keys"
+PLACE = "stage prod at http://127.0.0.1:8080"
 SERVER_KEY = {
     "id": "sk-60303ae22b99",
     "use": "server",
@@ -39,7 +43,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(remote, "Remote", partial(Remote, transport=httpx.MockTransport(server)))
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("SOFTASK_URL", raising=False)
-    server.says(f"POST {KEYS}", revision=1, key=SERVER_KEY, secret="sk_s3cret")  # noqa: S106 - made up
+    made = {"revision": 1, "stage": "prod", "key": SERVER_KEY, "secret": "sk_s3cret"}
+    server.says(f"POST {KEYS}", **made)
     return server
 
 
@@ -56,14 +61,14 @@ def test_the_list_says_what_each_key_is_for_and_what_is_done_about_tokens(server
     replaced = {**SERVER_KEY, "id": "sk-9f86d081884c", "endsAt": "2026-11-22T10:00:00Z"}
     user = {**SERVER_KEY, "id": "uk-1", "use": "user", "name": "", "issuer": "backend"}
     keys = [SERVER_KEY, replaced, user, OF_A_DEPLOY]
-    server.says(f"GET {KEYS}", revision=3, auth="observe", keys=keys)
+    server.says(f"GET {KEYS}", revision=3, stage="prod", auth="observe", keys=keys)
 
     code, out, _ = softask("keys", "list")
 
     assert code == 0
     made = "2026-11-21 10:00 UTC anna"
     assert [" ".join(line.split()) for line in out.splitlines()] == [
-        "Tokens: observe. Keys: 4.",
+        f"{PLACE}: tokens observe, 4 keys",
         "id use made by ends issuer name",
         f"sk-60303ae22b99 server {made} - - billing",
         f"sk-9f86d081884c server {made} 2026-11-22 10:00 UTC - billing",
@@ -73,9 +78,56 @@ def test_the_list_says_what_each_key_is_for_and_what_is_done_about_tokens(server
 
 
 def test_a_stage_without_keys_is_told_of_in_one_line(server: Server) -> None:
-    server.says(f"GET {KEYS}", revision=3, auth="off", keys=[])
+    server.says(f"GET {KEYS}", revision=3, stage="prod", auth="off", keys=[])
 
-    assert softask("keys", "list") == (0, "Tokens: off. Keys: 0.\n", "")
+    assert softask("keys", "list") == (0, f"{PLACE}: tokens off, 0 keys\n", "")
+
+
+def test_a_server_of_older_code_does_not_say_its_stage(server: Server) -> None:
+    server.says(f"GET {KEYS}", revision=3, auth="off", keys=[OF_A_DEPLOY])
+
+    _, out, _ = softask("keys", "list")
+
+    assert out.splitlines()[0] == "http://127.0.0.1:8080: tokens off, 1 key"
+
+
+LONG = {
+    **SERVER_KEY,
+    "issuer": "an-issuer-of-many-words/accounts.example.com",
+    "name": "billing, invoices and whatever else somebody wrote here",
+    "endsAt": "2026-11-22T10:00:00Z",
+}
+
+
+def test_a_list_that_is_piped_has_a_line_a_key_with_all_of_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    server.says(f"GET {KEYS}", revision=3, stage="prod", auth="observe", keys=[LONG])
+
+    _, out, _ = softask("keys", "list")
+
+    [line] = [line for line in out.splitlines() if LONG["id"] in line]
+    for part in ("server", "2026-11-22 10:00 UTC", "anna", LONG["issuer"], LONG["name"]):
+        assert part in line
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_no_id_is_broken_on_a_terminal_and_nothing_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    headings = ("id", "use", "made", "by", "ends", "issuer", "name")
+
+    render.put_whole(headings, [commands._row(LONG)])
+
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert any(line.startswith(f"{LONG['id']} ") for line in lines)
+    shown = Counter("".join(lines[1:]))
+    cells = Counter("".join(map(str, commands._row(LONG))).replace(" ", ""))
+    assert cells <= shown
 
 
 # --- create ---
@@ -86,7 +138,7 @@ def test_a_secret_is_printed_once_with_what_to_do_next(server: Server) -> None:
 
     assert said == (
         0,
-        "id: sk-60303ae22b99\nsecret (shown only now): sk_s3cret\n"
+        f"id: sk-60303ae22b99\nin: {PLACE}\nsecret (shown only now): sk_s3cret\n"
         "Next: put the secret where your servers keep theirs; it may act for every user.\n",
         "",
     )
@@ -97,11 +149,15 @@ def test_a_secret_is_printed_once_with_what_to_do_next(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("use", "next_"),
-    [("write", "into the app"), ("user", "as kid"), ("device", "POST /v1/devices")],
+    [
+        ("write", "nothing: apps that have that write key may call now."),
+        ("user", "--issuer me --stage prod"),
+        ("device", "POST /v1/devices"),
+    ],
 )
 def test_each_kind_of_key_says_what_comes_next(server: Server, use: str, next_: str) -> None:
-    key = {**SERVER_KEY, "use": use}
-    server.says(f"POST {KEYS}", revision=1, key=key, secret=None)
+    key = {**SERVER_KEY, "use": use, "issuer": "me"}
+    server.says(f"POST {KEYS}", revision=1, stage="prod", key=key, secret=None)
 
     _, out, _ = softask("keys", "create", use)
 
@@ -113,7 +169,8 @@ def test_each_kind_of_key_says_what_comes_next(server: Server, use: str, next_: 
 def test_the_answer_comes_as_json_where_that_is_wanted() -> None:
     _, out, _ = softask("keys", "create", "server", "--json")
 
-    assert json.loads(out) == {"revision": 1, "key": SERVER_KEY, "secret": "sk_s3cret"}
+    made = {"revision": 1, "stage": "prod", "key": SERVER_KEY, "secret": "sk_s3cret"}
+    assert json.loads(out) == made
 
 
 def test_a_new_pair_s_private_half_stays_here_for_its_owner_alone(
@@ -148,8 +205,51 @@ def test_a_pair_that_was_refused_leaves_no_file(server: Server, tmp_path: Path) 
 
     code, _, err = softask("keys", "create", "user", "--new-key-file", file)
 
-    assert (code, err) == (1, "issuer: No.\n")
+    assert (code, err) == (1, "--issuer: No.\n")
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "message", "told"),
+    [
+        ("publicKey", "A user key needs one.", "--public-key: A user key needs one."),
+        ("publicKey.x", "Odd.", "--public-key: Odd."),
+        ("sha256", "Of nothing.", "--sha256: Of nothing."),
+        ("keys", "There are at most 50 keys.", "keys: There are at most 50 keys."),
+        (None, "No.", "No."),
+    ],
+)
+def test_a_refusal_speaks_of_this_command_s_options(
+    server: Server, field: str | None, message: str, told: str
+) -> None:
+    more = {} if field is None else {"field": field}
+    server.says(f"POST {KEYS}", 400, code="invalid_request", message=message, **more)
+
+    assert softask("keys", "create", "user") == (1, "", f"{told}\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("", "--sha256 is empty"), ("0" * 63, "64 digits"), ("g" * 64, "64 digits"), ("wk_x", "64")],
+)
+def test_what_is_no_hash_is_refused_here(server: Server, given: str, told: str) -> None:
+    code, _, err = softask("keys", "create", "write", "--sha256", given)
+
+    assert (code, told in err, server.asked) == (2, True, [])
+
+
+def test_a_hash_may_be_written_in_capitals(server: Server) -> None:
+    softask("keys", "create", "write", "--sha256", "AB" * 32)
+
+    assert server.changes()[0][1]["sha256"] == "ab" * 32
+
+
+@pytest.mark.parametrize("command", ["rotate", "revoke"])
+def test_an_id_that_the_shell_left_empty_is_told(server: Server, command: str) -> None:
+    said = softask("keys", command, "")
+
+    assert said == (2, "", "ID is empty: is the shell's variable set?\n")
+    assert server.asked == []
 
 
 @pytest.mark.parametrize("form", ["pem", "jwk"])
@@ -210,12 +310,14 @@ def test_a_key_comes_from_one_file(server: Server, tmp_path: Path) -> None:
 def test_a_rotation_says_until_when_the_old_key_holds(server: Server) -> None:
     replaced = {**SERVER_KEY, "id": "sk-1", "endsAt": "2026-11-23T22:00:00Z"}
     route = f"POST {KEYS}/sk-1/rotate"
-    server.says(route, revision=2, key=SERVER_KEY, secret="sk_s3cret", replaced=replaced)  # noqa: S106 - made up
+    made = {"revision": 2, "stage": "prod", "key": SERVER_KEY, "secret": "sk_s3cret"}
+    server.says(route, **made, replaced=replaced)
 
     code, out, _ = softask("keys", "rotate", "sk-1", "--overlap", "2d12h", "--reason", "yearly")
 
     assert code == 0
     assert out.splitlines()[-1] == "sk-1 holds until 2026-11-23 22:00 UTC."
+    assert f"in: {PLACE}" in out.splitlines()
     assert server.changes() == [(route, {"overlapSeconds": 216_000, "reason": "yearly"})]
 
 
@@ -229,14 +331,39 @@ def test_what_is_no_span_is_wrong_usage(server: Server, span: str) -> None:
 
 
 @pytest.mark.usefixtures("ask")
-def test_a_revocation_asks_first(server: Server) -> None:
-    server.says(f"DELETE {KEYS}/sk-1?reason=leaked", id="sk-1", revision=4)
-    said = softask("keys", "revoke", "sk-1", "--reason", "leaked", typed="n\n")
-    assert (said[0], server.asked) == (1, [])
+def test_a_revocation_asks_first_and_names_the_key_the_stage_and_the_server(
+    server: Server,
+) -> None:
+    server.says(f"GET {KEYS}", revision=3, stage="prod", auth="observe", keys=[SERVER_KEY])
+    id_ = SERVER_KEY["id"]
+    server.says(f"DELETE {KEYS}/{id_}?reason=leaked", id=id_, revision=4, stage="prod")
 
-    code, out, _ = softask("keys", "revoke", "sk-1", "--reason", "leaked", typed="y\n")
+    code, out, err = softask("keys", "revoke", id_, "--reason", "leaked", typed="n\n")
+    assert (code, server.changes(), "Nothing was revoked." in err) == (1, [], True)
+    assert out.startswith(f"Revoke {id_} (server, billing) in {PLACE}? Whoever calls with it is")
 
-    assert (code, out.splitlines()[-1].rpartition("? ")[2]) == (0, "sk-1: revoked (revision 4)")
+    code, out, _ = softask("keys", "revoke", id_, "--reason", "leaked", typed="y\n")
+    revoked = f"{id_}: revoked in {PLACE} (revision 4)"
+    assert (code, out.splitlines()[-1].rpartition("]: ")[2]) == (0, revoked)
+
+
+@pytest.mark.usefixtures("ask")
+def test_nobody_is_asked_about_a_key_that_is_not_there(server: Server) -> None:
+    server.says(f"GET {KEYS}", revision=3, stage="prod", auth="observe", keys=[])
+
+    said = softask("keys", "revoke", "sk-1", typed="y\n")
+
+    assert said == (1, "", f"There is no key sk-1 in {PLACE}.\n")
+
+
+def test_what_a_revocation_leaves_undone_is_told(server: Server) -> None:
+    warnings = ["Every device key that is left ends soon."]
+    answer = {"id": "dk-1", "revision": 4, "stage": "prod", "warnings": warnings}
+    server.says(f"DELETE {KEYS}/dk-1", **answer)
+
+    code, _, err = softask("keys", "revoke", "dk-1", "--yes")
+
+    assert (code, err) == (0, f"warning: {warnings[0]}\n")
 
 
 def test_a_revocation_that_nobody_can_be_asked_about_is_not_made(server: Server) -> None:
@@ -247,13 +374,20 @@ def test_a_revocation_that_nobody_can_be_asked_about_is_not_made(server: Server)
 
 
 def test_the_last_write_key_goes_by_force(server: Server) -> None:
-    problem = "wk-1 is the last write key."
-    server.says(f"DELETE {KEYS}/wk-1", 409, code="last_write_key", message=problem, field="id")
-    server.says(f"DELETE {KEYS}/wk-1?force=true", id="wk-1", revision=5)
+    problem = "wk-1 is the last write key. Create one first, or say {}."
+    server.says(
+        f"DELETE {KEYS}/wk-1",
+        409,
+        code="last_write_key",
+        message=problem.format("force=true"),
+        field="id",
+    )
+    server.says(f"DELETE {KEYS}/wk-1?force=true", id="wk-1", revision=5, stage="prod")
 
-    assert softask("keys", "revoke", "wk-1", "--yes") == (1, "", f"{problem}\n")
+    said = softask("keys", "revoke", "wk-1", "--yes")
+    assert said == (1, "", f"{problem.format('--force')}\n")
     said = softask("keys", "revoke", "wk-1", "--yes", "--force")
-    assert said == (0, "wk-1: revoked (revision 5)\n", "")
+    assert said == (0, f"wk-1: revoked in {PLACE} (revision 5)\n", "")
 
 
 # --- help ---

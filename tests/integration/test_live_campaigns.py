@@ -1,14 +1,18 @@
 """The campaigns' cache: what is live, how old it may be, and what a failure means."""
 
 import json
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 
+import boto3
 import msgspec
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from functions.core.campaign import ActionRule, OfferRule, Package
 from functions.core.compiled import Campaigns
+from functions.store.access import AccessKey, KeyUse
 from functions.store.campaigns import (
     CHANGES,
     KEYS_HOLD,
@@ -19,7 +23,16 @@ from functions.store.campaigns import (
     LiveSet,
     Version,
 )
-from tests.integration.conftest import DAY, HASHES, SECOND, App, Database, message
+from tests.integration.conftest import (
+    DAY,
+    HASHES,
+    SECOND,
+    WRITE_KEY,
+    Admin,
+    App,
+    Database,
+    message,
+)
 
 
 def store(*versions: Version, write_keys: tuple[str, ...] = HASHES, **live: Any) -> None:
@@ -131,9 +144,13 @@ def test_a_failing_refresh_is_tried_once_a_second_and_told_once(
 
 
 NEWER = b'{"revision":2,"campaigns":{},"settings":{"newer":1},"write_keys":[]}'
+NO_KEYS = b'{"revision":2,"campaigns":{},"settings":{},"write_keys":[],"keys":[]}'
+NO_TEXT = b'{"revision":2,"campaigns":{},"settings":{},"write_keys":["\xff"]}'
+DEEP = b'{"revision":2,"campaigns":' + b"[" * 100_000
+BODIES = [b"{", b"{}", b"", b"[]", b"\xff", NEWER, NO_KEYS, NO_TEXT, DEEP]
 
 
-@pytest.mark.parametrize("body", [b"{", b"{}", NEWER])
+@pytest.mark.parametrize("body", BODIES)
 def test_row_36_a_live_item_that_cannot_be_used_leaves_the_last_good_one(
     app: App, package: Package, body: bytes
 ) -> None:
@@ -145,6 +162,193 @@ def test_row_36_a_live_item_that_cannot_be_used_leaves_the_last_good_one(
     live = app.live.at(app.now)
     assert live.problem
     assert live.campaigns.by_id["push-softask"].version == 3
+
+
+UNREADABLE: list[dict[str, Any]] = [
+    {},
+    {"body": {"NULL": True}},
+    {"body": {"S": "{}"}},
+    {"revision": {"S": "two"}},
+]
+
+
+@pytest.mark.parametrize("attributes", UNREADABLE)
+def test_row_36_a_live_item_without_a_body_that_can_be_read_leaves_the_last_good_one(
+    app: App, package: Package, attributes: dict[str, Any]
+) -> None:
+    publish(package)
+    app.now += 20 * SECOND
+    app.track("AppOpened")
+    put_back(**attributes)
+    app.now += 20 * SECOND
+    live = app.live.at(app.now)
+    assert "docs/operations.md" in str(live.problem)
+    assert live.campaigns.by_id["push-softask"].version == 3
+    assert app.live.at(app.now).keys
+    app.track("AppOpened")
+
+
+@pytest.mark.parametrize("attributes", UNREADABLE)
+def test_row_51_a_function_that_starts_with_a_live_item_that_it_cannot_read_lets_nobody_in(
+    app: App, attributes: dict[str, Any]
+) -> None:
+    put_back(**attributes)
+    app.live.forget()
+    status, answer = app.send("/v1/track", json.dumps(message("ValueMomentReached")))
+    assert (status, answer["code"]) == (503, "try_again")
+
+
+# --- an older one that somebody put back ---
+
+
+def put_back(**attributes: Any) -> None:
+    """A `LIVE` of these attributes as they are stored, by hand."""
+    key = {"campaign": {"S": LIVE}, "version": {"N": "0"}}
+    table = CampaignItem.Meta.table_name
+    boto3.client("dynamodb").put_item(TableName=table, Item={**key, **attributes})
+
+
+def is_let_in(app: App, key: str) -> bool:
+    """Whether the app may call with it, once the function has looked again."""
+    app.now += 20 * SECOND
+    basic = b64encode(f"{key}:".encode()).decode()
+    body = json.dumps({"userId": "u1", "event": "Looked"})
+    status, _ = app.send("/v1/track", body, headers={"authorization": f"Basic {basic}"})
+    return status == 200
+
+
+def current() -> dict[str, Any]:
+    """`LIVE` as it is stored."""
+    table = CampaignItem.Meta.table_name
+    key = {"campaign": {"S": LIVE}, "version": {"N": "0"}}
+    item = boto3.client("dynamodb").get_item(TableName=table, Key=key)["Item"]
+    return {name: item[name] for name in ("body", "revision")}
+
+
+def test_row_51_an_older_live_item_brings_no_revoked_key_back(app: App, admin: Admin) -> None:
+    made = admin.call("POST", "/keys", {"use": "server"})
+    older = current()
+    assert is_let_in(app, made["secret"])
+    admin.call("DELETE", "/keys/{id}", id=made["key"]["id"])
+    assert not is_let_in(app, made["secret"])
+
+    put_back(**older)
+
+    assert not is_let_in(app, made["secret"])
+    assert is_let_in(app, WRITE_KEY)
+
+
+def test_row_66_an_older_live_item_is_a_refresh_that_failed(app: App, admin: Admin) -> None:
+    admin.call("POST", "/campaigns/{id}/pause", id="push-softask")
+    paused = current()
+    admin.call("POST", "/campaigns/{id}/resume", id="push-softask")
+    app.now += 20 * SECOND
+    assert app.value_moment()
+
+    put_back(**paused)
+
+    app.now += 20 * SECOND
+    app.track("AppOpened")
+    [line] = [json.loads(each) for each in app.log.getvalue().splitlines() if "refreshed" in each]
+    assert "LIVE is of revision 1, and was of a later one" in line["cause"]
+    assert line["CampaignsNotRefreshed"] == 1
+    assert app.live.at(app.now).campaigns.fresh
+    app.now += 30 * SECOND
+    assert not app.live.at(app.now).campaigns.fresh
+
+
+def test_a_newer_live_item_serves_again_after_an_older_one(app: App, admin: Admin) -> None:
+    admin.call("POST", "/campaigns/{id}/pause", id="push-softask")
+    older = current()
+    admin.call("POST", "/campaigns/{id}/resume", id="push-softask")
+    newest = current()
+    app.now += 20 * SECOND
+    app.live.at(app.now)
+    put_back(**older)
+    app.now += 60 * SECOND
+    assert app.live.at(app.now).problem
+
+    put_back(**newest)
+
+    app.now += SECOND
+    assert app.live.at(app.now).problem is None
+    assert app.value_moment()
+
+
+def test_row_51_a_function_that_starts_with_an_older_live_item_knows_it_by_the_record(
+    app: App, admin: Admin
+) -> None:
+    made = admin.call("POST", "/keys", {"use": "server"})
+    older = current()
+    admin.call("DELETE", "/keys/{id}", id=made["key"]["id"])
+    put_back(**older)
+    app.live.forget()
+
+    live = app.live.at(app.now)
+    assert "was of a later one" in str(live.problem)
+    assert live.keys is None
+    assert not is_let_in(app, made["secret"])
+
+
+def test_a_change_that_is_made_while_a_function_starts_is_no_older_live_item(
+    app: App, admin: Admin, database: Database
+) -> None:
+    admin.call("POST", "/campaigns/{id}/pause", id="push-softask")
+    app.live.forget()
+    database.calls.clear()
+
+    def resume(_: str) -> None:
+        if len(database.calls) == 1:
+            database.after = lambda _: None
+            admin.call("POST", "/campaigns/{id}/resume", id="push-softask")
+
+    database.after = resume
+    assert app.live.at(app.now).problem is None
+    app.now += 20 * SECOND
+    assert app.value_moment()
+
+
+def test_every_change_that_rolls_something_back_raises_the_revision(
+    app: App, admin: Admin, package: Package
+) -> None:
+    file = msgspec.to_builtins(package.campaigns[0])
+    route = "/campaigns/{id}"
+    admin.call("PUT", route, {"campaign": file, "expectedVersion": 0}, id="push-softask")
+    app.now += 20 * SECOND
+    assert app.live.at(app.now).campaigns.by_id["push-softask"].version == 1
+
+    admin.call("POST", f"{route}/rollback", {"version": 0, "expectedVersion": 1}, id="push-softask")
+
+    app.now += 20 * SECOND
+    live = app.live.at(app.now)
+    assert (live.problem, live.campaigns.by_id["push-softask"].version) == (None, 0)
+
+
+# --- what newer code wrote ---
+
+
+def test_row_54_keys_that_only_newer_code_knows_let_nobody_in_and_leave_the_others(
+    app: App, package: Package
+) -> None:
+    own = AccessKey(use=KeyUse.SERVER, sha256=sha256(b"sk_own").hexdigest())
+    digest = sha256(b"xk_new").hexdigest()
+    publish(package)
+    stored = json.loads(CampaignItem.get(LIVE, 0).body)
+    stored["keys"] = {
+        "sk-own": msgspec.to_builtins(own),
+        "xk-new": {"use": "partner", "sha256": digest},
+        "xk-odd": {"use": "server", "sha256": [digest]},
+        "xk-no": {"sha256": digest},
+        "xk-list": [digest],
+    }
+    CampaignItem(LIVE, 0, body=json.dumps(stored).encode(), revision=1).save()
+
+    assert is_let_in(app, "sk_own")
+    assert not is_let_in(app, "xk_new")
+    live = app.live.at(app.now)
+    assert (live.problem, live.campaigns.by_id["push-softask"].version) == (None, 3)
+    assert live.keys
+    assert set(live.keys) == {"sk-own", f"wk-{HASHES[0][:12]}"}
 
 
 def serving(campaigns: Campaigns) -> set[str]:

@@ -32,6 +32,26 @@ def test_ignored_unchanged_and_replayed_messages_are_no_line(app: App) -> None:
     assert len(lines(app)) == before
 
 
+def test_a_call_is_a_hundred_lines_and_one_for_the_rest_of_each_campaign(app: App) -> None:
+    moments = [message("ValueMomentReached", user=f"u{n}") for n in range(130)]
+    traits = [{"type": "identify", "userId": f"v{n}", "traits": {"x": 1}} for n in range(20)]
+    app.post("/v1/batch", {"batch": [*moments, *traits, *moments[:1]]})
+    *single, campaign, stage = lines(app)
+    assert [line["message"] for line in single] == ["decided"] * 100
+    assert {line["reasons"][0] for line in single} == {"offer_granted"}
+    assert (campaign["message"], campaign["campaign"]) == ("also_decided", "push-softask")
+    assert campaign["counts"] == {"offer_granted": 30, "offer_repeated": 1}
+    assert (stage["message"], stage["campaign"]) == ("also_decided", "")
+    assert stage["counts"] == {"attributes_updated": 20}
+
+
+def test_a_full_batch_of_the_smallest_messages_is_a_short_log(app: App) -> None:
+    batch = [{"type": "track", "userId": "u1", "event": "ValueMomentReached"}] * 2500
+    app.post("/v1/batch", {"batch": batch})
+    assert len(lines(app)) == 101
+    assert len(app.log.getvalue()) < 100_000
+
+
 def fail(_: str) -> None:
     raise ReadTimeoutError(endpoint_url="http://localhost")
 

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -20,8 +21,10 @@ from functions.metrics import Metric, emf, of_decision, of_fact
 from functions.store.retry import MAX_ROUNDS, Retry
 from functions.sweep import handler as sweep
 from functions.sweep.service import RESERVE
+from tests.integration.access import make_live, proving
 from tests.integration.conftest import DAY, MINUTE, SECOND, START, App, Database, Json, message
 from tests.integration.privacy import CONTEXT, known, written
+from tests.signing import USER
 
 CAMPAIGN = "push-softask"
 OF_CAMPAIGN = (("Stage", "dev"), ("Campaign", CAMPAIGN))
@@ -135,6 +138,21 @@ def test_each_message_of_a_batch_counts_in_a_line_of_its_own(app: App) -> None:
         1,
         1,
     ]
+
+
+def test_what_has_no_line_of_its_own_counts_all_the_same(app: App) -> None:
+    moments = [message("ValueMomentReached", user=f"u{number}") for number in range(130)]
+    traits = [{"type": "identify", "userId": f"v{n}", "traits": {"x": 1}} for n in range(20)]
+    app.post("/v1/batch", {"batch": [*moments, *traits, *moments[:1]]})
+    found: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+    for line in lines(app.log):
+        found.update(counted(line))
+    assert found == {
+        ("Decided", OF_STAGE): 151,
+        ("Decision.offer_granted", OF_CAMPAIGN): 130,
+        ("Decision.offer_repeated", OF_CAMPAIGN): 1,
+        ("Decision.attributes_updated", OF_STAGE): 20,
+    }
 
 
 def test_lost_rounds_go_with_the_line_that_was_written_at_last(
@@ -420,9 +438,13 @@ def test_row_19_a_sweep_that_could_not_see_everything_tells_no_lag(
 def test_every_metric_of_the_stage_is_emitted_by_some_function(
     app: App, database: Database, package: Package, logged: io.StringIO
 ) -> None:
+    make_live(package)
     app.value_moment()
     enforcing = App(package, "enforce")
     enforcing.send("/v1/track", json.dumps(message("ValueMomentReached")))
+    observing = App(package, "observe")
+    login = {"userId": "u9", "anonymousId": "a9"} | proving(token=USER.token("u9"))
+    observing.send("/v1/identify", json.dumps(login))
     reasons = ["None", "TransactionConflict"]
     database.refuse("TransactWriteItems", "TransactionCanceledException", reasons, times=1)
     deliver(*written(known("u1")))
@@ -435,7 +457,12 @@ def test_every_metric_of_the_stage_is_emitted_by_some_function(
     deliver({**POISON})
     names = {
         name
-        for line in (*lines(app.log), *lines(enforcing.log), *lines(logged))
+        for line in (
+            *lines(app.log),
+            *lines(enforcing.log),
+            *lines(observing.log),
+            *lines(logged),
+        )
         for name, _ in counted(line)
     }
     assert {metric.value for metric in Metric} <= names

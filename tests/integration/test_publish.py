@@ -761,7 +761,9 @@ def test_live_that_newer_code_wrote_stays_as_it_is(admin: Admin, file: Json) -> 
     put(admin, file, 0)
     newer = b'{"revision":1,"campaigns":{},"settings":{"newer":1},"write_keys":[]}'
     CampaignItem(LIVE, 0, body=newer, revision=1).save()
-    assert admin.refused("POST", f"{CAMPAIGN}/pause", {}, id=ID)["status"] == 500
+    error = admin.refused("POST", f"{CAMPAIGN}/pause", {}, id=ID)
+    assert (error["status"], error["code"]) == (503, "live_unusable")
+    assert "settings" in error["message"]
     table = NAMES["SOFTASK_CAMPAIGNS_TABLE"]
     key = {"campaign": {"S": LIVE}, "version": {"N": "0"}}
     stored = boto3.client("dynamodb").get_item(TableName=table, Key=key)["Item"]

@@ -56,7 +56,7 @@ def test_the_requests_of_the_readme_play_the_recipe() -> None:
         assert again["actions"][0]["attempt"] == 2
 
 
-def test_the_commands_of_the_readme_publish_explain_and_pause() -> None:
+def test_the_commands_of_the_readme_publish_explain_pause_and_make_a_key() -> None:
     told = []
     with dev_server() as url:
         for command in COMMAND.findall(README):
@@ -70,11 +70,12 @@ def test_the_commands_of_the_readme_publish_explain_and_pause() -> None:
             )
             assert ran.returncode == 0, ran.stderr
             told.append(" ".join(ran.stdout.split()))
-    published, explained, paused = told
+    published, explained, paused, made = told
     assert published.startswith("rate-the-app: new → 1 (active)")
     assert explained.startswith("u1, of whom nothing was ever heard, would ")
     assert "✓ trigger" in explained
     assert paused.startswith("rate-the-app: paused (version 1)")
+    assert made.startswith("id: wk-")
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))

@@ -22,8 +22,10 @@ from typer.testing import CliRunner
 
 from cli import main
 from cli.dev import environment, gateway, server
+from cli.openapi.document import compact
 from functions.core.campaign import AttemptRule, Package
 from functions.core.model import User
+from functions.environment import read_environment
 from functions.store import profiles
 from functions.track import api
 from functions.track.routes import ROUTES
@@ -91,7 +93,14 @@ def send(
         event |= {"body": base64.b64encode(content).decode(), "isBase64Encoded": True}
     response = app.api.resolve(event, None)  # type: ignore[arg-type] # not a Lambda
     app.headers = response["headers"]
-    return response["statusCode"], json.loads(response["body"])
+    return response["statusCode"], json.loads(sent_body(response))
+
+
+def sent_body(response: Json) -> bytes:
+    """As a client reads it."""
+    if not response["isBase64Encoded"]:
+        return str(response["body"]).encode()
+    return gzip.decompress(base64.b64decode(response["body"]))
 
 
 def call_of(path: str, **more: Any) -> Json:
@@ -708,6 +717,26 @@ def test_the_settings_name_the_host_with_its_port(app: App) -> None:
 
 
 @pytest.mark.usefixtures("database")
+def test_the_settings_name_the_host_that_the_stage_is_known_by(package: Package) -> None:
+    app = App(package, public_host="push.example.com")
+    _, answer = settings_of(app, host="origin.example.com")
+    assert answer["integrations"]["Segment.io"]["apiHost"] == "push.example.com/v1"
+
+
+@pytest.mark.parametrize("host", ["", "push.example.com", "a-b.c1.example"])
+def test_a_public_host_is_a_name_alone(host: str) -> None:
+    assert read_environment({"SOFTASK_PUBLIC_HOST": host}).public_host == host
+
+
+@pytest.mark.parametrize(
+    "host", ["https://a.example.com", "a.example.com/v1", "a.example.com:443", "a", "a..b.com", " "]
+)
+def test_anything_else_ends_the_function(host: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        read_environment({"SOFTASK_PUBLIC_HOST": host})
+
+
+@pytest.mark.usefixtures("database")
 def test_the_settings_tell_a_pause_and_the_longest_age(package: Package) -> None:
     [campaign, *_] = package.campaigns
     trigger = structs.replace(campaign.trigger, max_age="5m")
@@ -793,6 +822,20 @@ def test_the_document_of_the_routes_is_read_when_it_is_asked_for(
     assert app.headers["Content-Type"] == "application/json"
     document.unlink()
     assert send(app, "/openapi.json", method="GET")[0] == 200
+
+
+@pytest.mark.parametrize("asked", ["gzip", "br, gzip;q=0.8"])
+def test_the_document_is_compressed_for_whoever_takes_it_so(
+    app: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked: str
+) -> None:
+    document = tmp_path / "openapi.json"
+    document.write_bytes(compact())
+    monkeypatch.setattr(api, "OPENAPI", document)
+    whole = send(app, "/openapi.json", method="GET")
+    assert "Content-Encoding" not in app.headers
+    assert app.headers["Vary"] == "Accept-Encoding"
+    assert send(app, "/openapi.json", b"", ("Accept-Encoding", asked), method="GET") == whole
+    assert app.headers["Content-Encoding"] == "gzip"
 
 
 # --- names and values are data ---
@@ -953,7 +996,9 @@ def test_row_27_no_route_reads_more_than_its_bound(app: App, database: Database,
         status, answer = send(app, path, content, basic())
         assert (status, answer["code"], answer["field"]) == (413, "too_large", "body")
     assert database.calls == []
-    fits = body + padding[len(body) :]
+    # Of a batch, it is the messages that may be so long.
+    before, bracket, after = body.rpartition(b"]")
+    fits = before + padding[len(body) :] + bracket + after
     assert send(app, path, gzip.compress(fits), basic())[0] == 200
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 from msgspec.structs import replace
 
@@ -16,7 +16,7 @@ from functions.environment import Auth, read_environment
 from functions.store.access import AccessKey, KeyUse
 from functions.store.campaigns import LIVE, CampaignItem
 from functions.store.connection import Unavailable
-from functions.store.device_keys import Parameters
+from functions.store.device_keys import NotHeld, Parameters
 from tests.integration.access import KEYS, SERVER_KEY, call, make_live, opened, proving
 from tests.integration.conftest import (
     DAY,
@@ -29,7 +29,7 @@ from tests.integration.conftest import (
     items,
     message,
 )
-from tests.signing import AUDIENCE, DEVICE, STRANGER, USER, Signer, decoded
+from tests.signing import AUDIENCE, DEVICE, NOW, STRANGER, USER, Signer, decoded
 
 Opens = Callable[[Auth], App]
 
@@ -257,7 +257,8 @@ def test_only_who_proves_to_be_the_user_is_told_stored_attributes(
     call(app, "/v1/identify", {"userId": "u1", "traits": {"name": "Ada"}}, SERVER_KEY)
     asked = message("ValueMomentReached")
     assert title(call(app, "/v1/track", asked, SERVER_KEY)) == "Hi Ada"
-    expected = "Hi there" if auth == "off" else "Hi Ada"
+    # Until tokens are enforced, whoever asks gets an install's, and may merge it.
+    expected = "Hi Ada" if auth == "enforce" else "Hi there"
     assert title(call(app, "/v1/track", asked, token=USER.token("u1"))) == expected
     ask = {"userId": "u1", "context": asked["context"]}
     assert title(call(app, "/v1/actions", ask, token=USER.token("u1"))) == expected
@@ -283,6 +284,137 @@ def test_the_token_of_an_install_tells_nothing_of_the_user_that_it_became(
     assert title(call(app, "/v1/actions", {**asked, "offerId": offer_id})) == "Hi there"
 
 
+# --- what an install may still change of the user that it became ---
+
+
+@pytest.fixture
+def known(enforcing: App) -> App:
+    """The install `a1` became a user with a name; somebody else may hold the phone since."""
+    proof = proving(token=USER.token("u1"), deviceToken=DEVICE.token("a1"))
+    told = {"anonymousId": "a1", "event": "ValueMomentReached"}
+    call(enforcing, "/v1/track", told, token=DEVICE.token("a1"))
+    call(enforcing, "/v1/identify", login(traits={"name": "Ada"}, **proof))
+    assert merged(enforcing)
+    return enforcing
+
+
+def by_install(app: App, path: str, body: Json, key: str = WRITE_KEY) -> Json:
+    body = {"anonymousId": "a1", **proving(), **body}
+    status, answer = call(app, path, body, key, DEVICE.token("a1"))
+    assert status == 200, answer
+    return answer
+
+
+def traits(app: App) -> Json:
+    return {name: each.value for name, each in app.profile().attributes.items()}
+
+
+WITHHELD = "The traits were not stored: the anonymous id became a user's."
+
+
+def test_its_token_sets_none_of_the_user_s_traits_and_writes_nothing(
+    known: App, database: Database
+) -> None:
+    before, said = known.profile(), {"traits": {"name": "Eve", "plan": "pro"}}
+    database.calls.clear()
+    answer = by_install(known, "/v1/identify", said)
+    assert answer["warnings"][0].startswith(WITHHELD)
+    assert known.profile() == before
+    row = {"type": "identify", "anonymousId": "a1", **said, **proving()}
+    told = {"batch": [row, {**row, "traits": {}}, {**row, "anonymousId": "a2"}]}
+    first, second, third = by_install(known, "/v1/batch", told)["results"]
+    assert first["warnings"][0].startswith(WITHHELD)
+    assert (second["status"], "warnings" in second) == ("accepted", False)
+    assert third["status"] == "rejected"
+    assert known.profile() == before
+    assert not {"PutItem", "TransactWriteItems"} & set(database.calls)
+
+
+@pytest.mark.parametrize("first", ["a1", "u1"])
+def test_in_one_batch_the_user_s_own_traits_are_taken_beside_them(known: App, first: str) -> None:
+    def row(value: str, token: str, **whom: str) -> Json:
+        return {"type": "identify", "traits": {"name": value}, **whom, **proving(token=token)}
+
+    rows = [
+        row("Eve", DEVICE.token("a1"), anonymousId="a1"),
+        row("Grace", USER.token("u1"), userId="u1"),
+    ]
+    known.now += SECOND
+    status, answer = call(known, "/v1/batch", {"batch": rows if first == "a1" else rows[::-1]})
+    assert status == 200
+    warned = ["warnings" in result for result in answer["results"]]
+    assert warned == [first == "a1", first == "u1"]
+    assert traits(known) == {"name": "Grace"}
+
+
+def test_that_they_were_left_out_is_logged(known: App) -> None:
+    by_install(known, "/v1/identify", {"traits": {"name": "Eve"}})
+    assert lines(known)[-1]["reasons"] == ["traits_withheld"]
+
+
+def test_its_old_queue_loses_no_outcome_and_no_count(known: App) -> None:
+    by_install(known, "/v1/track", {"event": "ValueMomentReached"})
+    assert known.profile().events["ValueMomentReached"].count == 2
+    by_install(known, "/v1/track", {"event": "PushSoftAskDeclined"})
+    assert known.profile().progress["push-softask"].declined_at == known.now
+    told = {"push_softask_declined_at": "2026-11-20T10:00:00Z", "name": "Eve"}
+    answer = by_install(known, "/v1/identify", {"traits": told})
+    assert answer["warnings"][0].startswith(WITHHELD)
+    assert known.profile().declined_at == known.now - DAY
+    assert traits(known) == {"name": "Ada"}
+
+
+def test_the_permission_is_an_outcome_and_no_trait_like_others(known: App) -> None:
+    answer = by_install(known, "/v1/identify", {"traits": {"push_permission_status": "granted"}})
+    assert "warnings" not in answer
+    assert traits(known) == {"name": "Ada", "push_permission_status": "granted"}
+
+
+def test_before_the_login_an_install_sets_its_own_traits(enforcing: App) -> None:
+    answer = by_install(enforcing, "/v1/identify", {"traits": {"plan": "pro"}})
+    assert "warnings" not in answer
+    proof = proving(token=USER.token("u1"), deviceToken=DEVICE.token("a1"))
+    call(enforcing, "/v1/identify", login(**proof))
+    assert traits(enforcing) == {"plan": "pro"}
+
+
+def test_who_raced_the_login_sets_none_either(enforcing: App, database: Database) -> None:
+    proof = proving(token=USER.token("u1"), deviceToken=DEVICE.token("a1"))
+    by_install(enforcing, "/v1/track", {"event": "ValueMomentReached"})
+
+    def log_in(operation: str) -> None:
+        if operation == "PutItem":
+            database.before = lambda _: None
+            assert call(enforcing, "/v1/identify", login(**proof))[0] == 200
+
+    database.before = log_in
+    answer = by_install(enforcing, "/v1/identify", {"traits": {"name": "Eve"}})
+    assert answer["warnings"][0].startswith(WITHHELD)
+    assert merged(enforcing)
+    assert traits(enforcing) == {}
+
+
+def test_the_user_s_own_token_and_a_server_s_key_set_them(known: App) -> None:
+    body = {"userId": "u1", "traits": {"name": "Grace"}}
+    assert "warnings" not in call(known, "/v1/identify", body, token=USER.token("u1"))[1]
+    assert traits(known) == {"name": "Grace"}
+    known.now += SECOND
+    answer = by_install(known, "/v1/identify", {"traits": {"name": "Joan"}}, SERVER_KEY)
+    assert "warnings" not in answer
+    assert traits(known) == {"name": "Joan"}
+
+
+@pytest.mark.parametrize("auth", ["off", "observe"])
+def test_until_tokens_are_enforced_late_traits_are_the_user_s_as_before(
+    opens: Opens, auth: Auth
+) -> None:
+    app = opens(auth)
+    call(app, "/v1/track", {"anonymousId": "a1", "event": "ValueMomentReached"})
+    call(app, "/v1/identify", login())
+    assert "warnings" not in by_install(app, "/v1/identify", {"traits": {"plan": "pro"}})
+    assert traits(app) == {"plan": "pro"}
+
+
 # --- observing ---
 
 
@@ -299,6 +431,15 @@ def test_what_would_be_refused_is_logged_and_measured_and_let_through(opens: Ope
     ]
 
 
+def test_a_cause_is_the_same_whenever_it_is_logged(opens: Opens) -> None:
+    app = opens("observe")
+    for _ in range(2):
+        app.now += 7 * SECOND
+        expired = USER.token("u1", now=app.now - DAY)
+        call(app, "/v1/track", message("AppOpened"), token=expired)
+    assert [line["cause"] for line in lines(app)] == ["The token is expired."] * 2
+
+
 def test_what_is_refused_is_measured_too(enforcing: App) -> None:
     call(enforcing, "/v1/track", message("ValueMomentReached"))
     call(enforcing, "/v1/devices", {"anonymousId": "a1"})
@@ -308,13 +449,33 @@ def test_what_is_refused_is_measured_too(enforcing: App) -> None:
     ]
 
 
-@pytest.mark.parametrize("auth", ["off", "observe"])
+@pytest.mark.parametrize("auth", ["off", "observe", "enforce"])
 def test_who_sends_no_odd_token_is_not_told_of(opens: Opens, auth: Auth) -> None:
     app = opens(auth)
-    call(app, "/v1/identify", login(), token=USER.token("u1"))
+    proof = proving(token=USER.token("u1"), deviceToken=DEVICE.token("a1"))
+    call(app, "/v1/identify", login(**proof))
     if auth == "off":
-        call(app, "/v1/track", message("AppOpened"), token="x")  # noqa: S106 - no secret
-    assert not any(line["message"] == "token_refused" for line in lines(app))
+        call(app, "/v1/identify", login(), token="x")  # noqa: S106 - no secret
+    assert not any("enforced" in line for line in lines(app))
+
+
+@pytest.mark.parametrize("auth", ["observe", "enforce"])
+def test_a_login_that_enforcing_takes_without_its_merge_is_told_apart_from_refusals(
+    opens: Opens, auth: Auth
+) -> None:
+    app = opens(auth)
+    logins = [
+        {"type": "identify", **login(), "messageId": "m1"},
+        {"type": "identify", **login(), "messageId": "m2"},
+        {"type": "identify", **login(), "messageId": "m3", **proving(token=USER.token("u2"))},
+    ]
+    call(app, "/v1/batch", {"batch": logins}, token=USER.token("u1"))
+    refused, unmerged = [line for line in lines(app) if "enforced" in line]
+    assert (refused["message"], refused["TokenRefused"]) == ("token_refused", 1)
+    assert (unmerged["message"], unmerged["NotMerged"]) == ("not_merged", 2)
+    assert unmerged["cause"].startswith("Send context.softask.deviceToken")
+    assert {refused["enforced"], unmerged["enforced"]} == {auth == "enforce"}
+    assert "TokenRefused" not in unmerged
 
 
 def test_row_47_no_token_and_no_key_is_ever_logged(enforcing: App) -> None:
@@ -417,6 +578,22 @@ def test_a_private_half_that_cannot_be_read_is_a_passing_fault(
     assert (status, answer["code"], app.headers["Retry-After"]) == (503, "try_again", "1")
 
 
+def test_where_a_private_half_is_gone_the_next_newest_key_signs(
+    package: Package, database: Database
+) -> None:
+    now = App(package).now
+    made = {
+        signer.id: device_key(signer, made_at=now - days * DAY)
+        for signer, days in ((DEVICE, 9), (Signer("dk-2", 1_006, AUDIENCE), 1))
+    }
+    app = opened(package, database, "enforce", made)
+    answer = call(app, "/v1/devices", {})[1]
+    header = msgspec.json.decode(decoded(answer["token"].partition(".")[0]))
+    assert header["kid"] == DEVICE.id
+    body = {"anonymousId": answer["anonymousId"], "event": "ValueMomentReached"}
+    assert call(app, "/v1/track", body, token=answer["token"])[0] == 200
+
+
 # --- the private halves ---
 
 
@@ -434,7 +611,7 @@ def test_private_halves_are_encrypted_parameters_each_read_once(
             return call_api(name, given)
 
         monkeypatch.setattr(reader._client, "_make_api_call", observed)
-        assert reader.get("dk-1") == reader.get("dk-1") == DEVICE.private
+        assert reader.get("dk-1", NOW) == reader.get("dk-1", NOW) == DEVICE.private
         found = reader._client.describe_parameters()["Parameters"]
     assert asked == ["GetParameter", "DescribeParameters"]
     assert [(each["Name"], each["Type"]) for each in found] == [
@@ -447,8 +624,98 @@ def test_a_parameter_store_that_does_not_answer_is_a_passing_fault(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:9")
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
-    with pytest.raises(Unavailable):
-        Parameters("/softask/test/device-keys/").get("dk-1")
+    with pytest.raises(Unavailable) as caught:
+        Parameters("/softask/test/device-keys/").get("dk-1", NOW)
+    assert not isinstance(caught.value, NotHeld)
+
+
+class Store:
+    """SSM as the test has it, and what was asked of it and told of it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.told: list[tuple[str, str]] = []
+        self.answer: Json | Exception = {
+            "Parameter": {"Value": msgspec.json.encode(DEVICE.private)}
+        }
+        self.keys = Parameters(
+            "/softask/test/", lambda id_, error: self.told.append((id_, repr(error.__cause__)))
+        )
+        monkeypatch.setattr(self.keys, "_client", self)
+
+    def get_parameter(self, **asked: Any) -> Json:
+        self.asked.append(asked["Name"])
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def fail(self, code: str) -> None:
+        self.answer = ClientError({"Error": {"Code": code, "Message": "no"}}, "GetParameter")
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    return Store(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "code", ["ParameterNotFound", "AccessDeniedException", "ThrottlingException", "Unheard"]
+)
+def test_a_half_that_is_not_to_be_had_is_told_once_and_asked_for_again_a_little_later(
+    store: Store, code: str
+) -> None:
+    store.fail(code)
+    for later in (0, 1, 10 * SECOND - 1):
+        with pytest.raises(NotHeld, match="dk-1"):
+            store.keys.get("dk-1", NOW + later)
+    assert store.asked == ["/softask/test/dk-1"]
+    [(id_, cause)] = store.told
+    assert id_ == "dk-1"
+    assert code in cause
+    with pytest.raises(NotHeld):
+        store.keys.get("dk-2", NOW)
+    store.answer = {"Parameter": {"Value": msgspec.json.encode(DEVICE.private)}}
+    assert store.keys.get("dk-1", NOW + 10 * SECOND) == DEVICE.private
+    assert len(store.asked) == 3
+
+
+def test_a_clock_that_was_set_back_keeps_no_half_away(store: Store) -> None:
+    store.fail("ParameterNotFound")
+    with pytest.raises(NotHeld):
+        store.keys.get("dk-1", NOW)
+    store.answer = {"Parameter": {"Value": msgspec.json.encode(DEVICE.private)}}
+    assert store.keys.get("dk-1", NOW - 1) == DEVICE.private
+
+
+def test_a_half_that_is_spoilt_is_not_held(store: Store) -> None:
+    store.answer = {"Parameter": {"Value": "spoilt"}}
+    with pytest.raises(NotHeld):
+        store.keys.get("dk-1", NOW)
+
+
+def test_a_store_that_does_not_answer_is_not_asked_again_at_once(store: Store) -> None:
+    store.answer = ReadTimeoutError(endpoint_url="http://localhost")
+    for later in (0, 9 * SECOND):
+        with pytest.raises(Unavailable) as caught:
+            store.keys.get("dk-1", NOW + later)
+        assert not isinstance(caught.value, NotHeld)
+    assert len(store.asked) == len(store.told) == 1
+
+
+def test_while_the_store_does_not_answer_no_other_key_is_tried(
+    store: Store, package: Package, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {id_: device_key(DEVICE, made_at=1) for id_ in ("dk-1", "dk-2")}
+    app = opened(package, database, "enforce", made)
+    monkeypatch.setattr(app.api._installs, "_device_keys", store.keys)
+    store.answer = ReadTimeoutError(endpoint_url="http://localhost")
+    assert call(app, "/v1/devices", {})[0] == 503
+    assert store.asked == ["/softask/test/dk-2"]
+    store.fail("ParameterNotFound")
+    app.now += 10 * SECOND
+    status, answer = call(app, "/v1/devices", {})
+    assert (status, answer["code"], app.headers["Retry-After"]) == (503, "try_again", "1")
+    assert store.asked[1:] == ["/softask/test/dk-2", "/softask/test/dk-1"]
 
 
 # --- keys that cannot be read ---

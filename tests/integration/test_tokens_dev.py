@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -10,6 +10,7 @@ import pytest
 
 from cli.demo.process import dev_server
 from cli.dev.environment import WRITE_KEY
+from functions.environment import Auth
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +36,40 @@ def test_an_install_speaks_by_the_token_that_the_dev_server_issued(server: httpx
     answer = server.post("/v1/track", json=body, headers=own)
     assert answer.status_code == 200
     assert answer.json()["actions"][0]["type"] == "open_deeplink"
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[[Auth], Iterator[str]]]:
+    """Starts a dev server on a port of its own; what it says on stderr."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(auth: Auth) -> Iterator[str]:
+        command = [sys.executable, "-m", "cli.main", "dev", "--port", "0", "--auth", auth]
+        server = subprocess.Popen(  # noqa: S603 - our own command
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        running.append(server)
+        assert server.stdout
+        assert server.stderr
+        yield server.stdout.readline().split()[-1]
+        server.terminate()
+        yield from server.stderr
+
+    yield start
+    for server in running:
+        server.kill()
+        server.communicate()
+
+
+def test_a_server_that_refuses_every_call_names_the_commands_for_the_first_keys(
+    started: Callable[[Auth], Iterator[str]],
+) -> None:
+    url, *said = started("enforce")
+    assert [line.strip() for line in said if "softask keys create" in line] == [
+        f"softask keys create device --url {url}",
+        f"softask keys create user --issuer my-backend --new-key-file private.pem --url {url}",
+    ]
+    assert not any("softask keys create" in line for line in started("observe"))
 
 
 @pytest.mark.parametrize("mode", ["on", ""])

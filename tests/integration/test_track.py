@@ -401,6 +401,50 @@ def test_a_batch_of_too_many_messages_is_refused(app: App, database: Database) -
     assert database.calls == []
 
 
+def batch_of(beside: int, count: int, **more: Any) -> str:
+    """A batch of ignored events with so many bytes beside them, most of them its context."""
+    item = {"type": "track", "userId": "u1", "event": "Ignored"}
+    rest = json.dumps({"context": {"x": ""}, **more})[1:-1]
+    padded = rest.replace('""', json.dumps("y" * (beside - len(rest) - len('{"batch":,}'))))
+    return f'{{"batch":{json.dumps([item] * count)},{padded}}}'
+
+
+@pytest.mark.parametrize(("beside", "status"), [(32 << 10, 200), ((32 << 10) + 1, 413)])
+def test_row_27_a_batch_is_bounded_beside_its_messages(
+    app: App, database: Database, beside: int, status: int
+) -> None:
+    found, answer = app.send("/v1/batch", batch_of(beside, 1, anything="z" * 1000))
+    assert (found, answer.get("field")) == (status, None if status == 200 else "body")
+    assert database.calls == []
+
+
+@pytest.mark.parametrize(("surplus", "status"), [(0, 200), (1, 413)])
+def test_row_27_a_batch_s_context_counts_under_every_message(
+    app: App, database: Database, surplus: int, status: int
+) -> None:
+    context, count = 8 << 10, 2048
+    text = json.dumps({"x": "y" * (context + surplus - len('{"x": ""}'))})
+    items = json.dumps([{"type": "track", "userId": "u1", "event": "Ignored"}] * count)
+    found, answer = app.send("/v1/batch", f'{{"batch":{items},"context":{text}}}')
+    assert (found, answer.get("field")) == (status, None if status == 200 else "context")
+    assert database.calls == []
+
+
+def test_row_50_of_a_stranger_s_batch_no_more_than_the_key_is_parsed(
+    app: App, database: Database
+) -> None:
+    body = '{"batch":1e999,"context":1e999,"anything":1e999,"writeKey":"another"}'
+    status, answer = app.send("/v1/batch", body, headers={})
+    assert (status, answer["code"], answer["field"]) == (401, "unauthorized", "writeKey")
+    assert database.calls == []
+
+
+@pytest.mark.parametrize("key", ["context", "sentAt", "anything", "writeKey"])
+def test_row_29_of_a_batch_that_is_taken_every_key_was_parsed(app: App, key: str) -> None:
+    status, answer = app.send("/v1/batch", f'{{"batch":[],"{key}":1e999}}')
+    assert (status, answer["code"]) == (400, "invalid_request")
+
+
 @pytest.mark.parametrize("body", ['{"batch":{}}', '{"batch":null}', '{"context":{}}', "[]", "7"])
 def test_a_batch_that_is_none_is_refused(app: App, body: str) -> None:
     status, answer = app.send("/v1/batch", body)

@@ -119,6 +119,7 @@ def test_every_error_of_the_code_is_an_answer_of_some_route() -> None:
 
     assert {each.code for each in known} == {
         *(each.code for each in refused),
+        "live_unusable",
         "try_again",
         "internal_error",
     }

@@ -2,13 +2,18 @@
 
 import json
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from joserfc.jwk import ECKey
 from typer.testing import CliRunner
 
+from cli import remote
 from cli.main import app
+from cli.remote import Remote
 from functions.core.model import DAY, SECOND, User
 from functions.store.access import AccessKey, KeyUse
 from functions.track.authority import token_keys
@@ -74,6 +79,63 @@ def test_it_is_of_no_use_to_another_stage(key: Path) -> None:
         proven(out.strip(), stage="dev")
 
 
+def test_a_token_of_nobody_is_not_signed(key: Path) -> None:
+    assert softask("", key, *OF_A_USER) == (2, "", "USER is empty: is the shell's variable set?\n")
+
+
+def dev_server(monkeypatch: pytest.MonkeyPatch, **clock: Any) -> list[str]:
+    """What was asked of it; without a clock, nobody answers."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        if not clock:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, json=clock)
+
+    transport = httpx.MockTransport(answer)
+    monkeypatch.setattr(remote, "Remote", partial(Remote, transport=transport))
+    monkeypatch.delenv("SOFTASK_URL", raising=False)
+    return asked
+
+
+OF_THE_DEV_STAGE = (*OF_A_USER[:-1], "dev")
+
+
+def test_it_goes_by_the_clock_of_a_dev_server_that_was_moved(
+    key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = dev_server(monkeypatch, now="2026-12-05T10:00:00Z", moved=True)
+
+    code, out, err = softask("u1", key, *OF_THE_DEV_STAGE)
+
+    assert (code, asked) == (0, ["http://127.0.0.1:8080/_dev/clock"])
+    assert proven(out.strip(), "dev", NOW + 14 * DAY // SECOND) == User("user", "u1")
+    assert "2026-12-05T10:00:00Z" in err
+
+
+@pytest.mark.parametrize("clock", [{"now": "2026-12-05T10:00:00Z", "moved": False}, {}])
+def test_it_goes_by_the_own_clock_where_no_dev_server_has_another(
+    key: Path, monkeypatch: pytest.MonkeyPatch, clock: dict[str, Any]
+) -> None:
+    dev_server(monkeypatch, **clock)
+
+    code, out, err = softask("u1", key, *OF_THE_DEV_STAGE)
+
+    assert (code, err) == (0, "")
+    assert proven(out.strip(), "dev") == User("user", "u1")
+
+
+@pytest.mark.parametrize("more", [OF_A_USER, (*OF_THE_DEV_STAGE, "--url", "https://x.example")])
+def test_nobody_is_asked_for_the_time_of_a_stage_that_is_deployed(
+    key: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    asked = dev_server(monkeypatch, now="2026-12-05T10:00:00Z", moved=True)
+
+    assert softask("u1", key, *more)[0] == 0
+    assert asked == []
+
+
 def test_an_anonymous_one_is_of_a_device_key(key: Path) -> None:
     code, out, _ = softask("a1", key, *OF_A_DEVICE, "--ttl", "90d")
 
@@ -97,6 +159,9 @@ def test_a_jwk_signs_as_a_pem_does(tmp_path: Path) -> None:
         ((*OF_A_DEVICE, "--ttl", "91d"), "--ttl is at most 2160h"),
         ((*OF_A_DEVICE, "--issuer", "backend"), "A device key's issuer is softask-prod."),
         (("--kid", "uk-1", "--stage", STAGE), "Say --issuer"),
+        (("--kid", "uk-1", "--issuer", "", "--stage", STAGE), "Say --issuer"),
+        (("--kid", "", "--issuer", "backend", "--stage", STAGE), "--kid is empty"),
+        (("--kid", "uk-1", "--issuer", "backend", "--stage", ""), "--stage is empty"),
     ],
 )
 def test_what_no_stage_would_take_is_not_signed(

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.model import DAY, SECOND, Message, User
+from functions.core.moments import format_time
 from functions.environment import Auth
 from functions.store.access import AccessKey, KeyUse, deployed, known
 from functions.track.authority import (
@@ -109,7 +110,23 @@ def test_no_token_lives_longer_than_its_kind_may(signer: Signer, longest: int) -
 
 def test_row_44_a_token_is_short_lived() -> None:
     token = USER.token("u1", lives=86_400)
-    assert refused(token, NOW + DAY + MINUTE) == "The token is expired."
+    problem = refused(token, NOW + DAY + MINUTE)
+    assert problem.startswith("The token is expired: it held until ")
+    assert problem.endswith(f", and here it is {format_time(NOW + DAY + MINUTE)}.")
+
+
+def test_a_token_of_another_stage_is_told_which_audience_it_must_have() -> None:
+    assert f"aud must be {AUDIENCE}." in refused(USER.token("u1", aud="softask-other"))
+
+
+@pytest.mark.parametrize("moved", [-10 * DAY, 10 * DAY])
+def test_a_token_out_of_its_time_is_told_what_time_it_is_here(moved: int) -> None:
+    assert f"here it is {format_time(NOW + moved)}" in refused(USER.token("u1"), NOW + moved)
+
+
+@pytest.mark.parametrize("exp", [-(10**17), -1, 10**17])
+def test_a_time_that_nobody_can_spell_is_refused_as_any_other(exp: int) -> None:
+    assert refused(USER.token("u1", iat=exp - 60, exp=exp))
 
 
 def test_a_remembered_token_falls_with_its_key() -> None:
@@ -270,6 +287,8 @@ def test_the_rules_of_who_speaks_for_whom(
         assert not found.message.verified
     elif expected == "warned":
         assert found.message == replace(sent, verified=True, merges="")
+        assert found.refusal is None
+        assert found.unmerged is not None
         [warning] = found.warnings
         assert warning.startswith("The anonymous id was not merged.")
     else:
@@ -278,6 +297,11 @@ def test_the_rules_of_who_speaks_for_whom(
 
 def sent(user: User = U1, token: Any = None, device: Any = None, merges: str = "") -> Sent:
     return Sent("alias" if merges else "track", message(user, merges), Given(token, device))
+
+
+def as_identify(alias: Sent) -> Sent:
+    """The same merge as an identify, which is taken without it."""
+    return Sent("identify", alias.message, alias.given)
 
 
 def judge(mode: Auth, *each: Sent, by: KeyUse = KeyUse.WRITE, now: int = NOW) -> list[Judged]:
@@ -291,6 +315,7 @@ def code(found: Judged) -> str:
 @pytest.mark.parametrize(
     ("each", "enforced"),
     [
+        (as_identify(sent(token=USER.token("u1"), merges="a1")), "ok"),
         (sent(), "unauthorized"),
         (sent(token=USER.token("u1")), "ok"),
         (sent(token=USER.token("u2")), "forbidden"),
@@ -313,10 +338,11 @@ def test_a_mode_decides_what_a_token_is_worth(each: Sent, enforced: str) -> None
     assert observe.message.merges == each.message.merges
     for mode in ("off", "observe", "enforce"):
         [server] = judge(mode, each, by=KeyUse.SERVER)
-        assert server == Judged(replace(each.message, verified=True))
-    if enforced == "ok":
-        assert enforce.message.verified
-        assert observe.message.verified
+        assert server == Judged(replace(each.message, verified=True, by_server=True))
+    assert enforce.message.verified == (enforced == "ok")
+    assert not observe.message.verified
+    assert off.unmerged is None
+    assert repr(enforce.unmerged) == repr(observe.unmerged)
 
 
 def test_a_batch_brings_at_most_twenty_different_tokens() -> None:

@@ -170,7 +170,7 @@ export class Queue {
       const { why, isUnproven = false, warnings = [] } = results.get(message.messageId) ?? {};
       if (why !== undefined) this.refuse(message, why, isUnproven);
       else this.take(message);
-      warnings.forEach((each) => this.tell("not_merged", message, `is taken in part: ${each}`));
+      warnings.forEach((each) => this.tell("taken_in_part", message, `is taken in part: ${each}`));
     }
     this.listener.actions(readActions(reply.body));
   }

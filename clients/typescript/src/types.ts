@@ -108,7 +108,7 @@ export interface Problem {
   code:
     | "refused"
     | "unauthorized"
-    | "not_merged"
+    | "taken_in_part"
     | "unreachable"
     | "queue_full"
     | "storage_failed"

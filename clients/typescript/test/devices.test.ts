@@ -300,7 +300,7 @@ test("a login that is not proven is told of what was left out of it", async () =
   stage.warnings = ["The anonymous id was not merged."];
   await phone.client.identify("u1");
   await settle();
-  const message = "not_merged: identify is taken in part: The anonymous id was not merged.";
+  const message = "taken_in_part: identify is taken in part: The anonymous id was not merged.";
   assert.ok(told(phone).includes(message));
   assert.deepEqual(phone.storage.read("queue"), []);
 });

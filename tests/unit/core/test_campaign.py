@@ -429,6 +429,7 @@ def test_reasons_are_spelt_in_lower_case_and_never_renumbered() -> None:
         "COUNTED": 18,
         "MERGED": 19,
         "USER_DELETED": 20,
+        "TRAITS_WITHHELD": 21,
         "CAMPAIGNS_STALE": 32,
         "PAUSED": 33,
         "STALE_TRIGGER": 34,
@@ -484,6 +485,21 @@ def test_events_may_be_remembered_before_a_campaign_refers_to_them() -> None:
     assert spell(caught.value.place) == "remember[0].where"
 
 
+def test_histories_are_kept_in_the_same_order_by_every_process() -> None:
+    """A set's own order follows the hash seed: a profile would be encoded one way here and another
+    way there."""
+    counts = [
+        {"event": "Lesson", "where": {"property": "stars", "is": stars}, "count": {"gte": 1}}
+        for stars in range(12)
+    ]
+
+    campaigns = campaigns_of(shipped_file(audience={"all": counts}))
+
+    keys = [tally.key for tally in campaigns.tallies["Lesson"]]
+    assert len(keys) == 12
+    assert keys == sorted(keys)
+
+
 def test_several_needs_of_one_history_are_one_tally() -> None:
     often = {"event": "Lesson", "count": {"gte": 3}}
     lately = {**often, "within": "1d"}
@@ -520,3 +536,12 @@ def test_an_offer_lives_at_most_for_its_lease_after_the_longest_delay() -> None:
     [campaign] = campaigns_of(shipped_file(trigger={"any": events})).by_id.values()
 
     assert campaign.longest_life == 15 * MINUTE
+
+
+def test_the_set_s_oldest_trigger_is_that_of_the_most_patient_campaign() -> None:
+    any_value = [{"event": "ValueMomentReached"}]
+    patient = shipped_file(id="patient", trigger={"any": any_value, "max_age": "5m"})
+
+    assert campaigns_of(shipped_file(), patient).max_age == 5 * MINUTE
+    assert shipped().max_age == MINUTE
+    assert campaigns_of().max_age == MINUTE

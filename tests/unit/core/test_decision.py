@@ -746,3 +746,12 @@ def test_what_was_imported_becomes_the_apps_own_when_the_app_tells_the_same() ->
     scene.identify({"plan": "pro"})
 
     assert scene.profile.attributes == {"plan": Attribute("pro", START)}
+
+
+def test_an_identify_that_lost_traits_says_so_and_what_it_kept_counts() -> None:
+    scene = Scene()
+
+    decision = scene.identify({"plan": "pro"}, withheld=True)
+
+    assert decision.reason is Reason.TRAITS_WITHHELD
+    assert scene.profile.attributes == {"plan": Attribute("pro", START)}

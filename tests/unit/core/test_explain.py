@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from functions.core import eligibility
-from functions.core.explain import Check, Explanation, explain, question_event
+from functions.core.explain import Check, Explanation, explain, of_deleted, question_event
 from functions.core.model import DAY, HOUR, MINUTE, Outcome, Snapshot
 from tests.unit.core.scene import CAMPAIGN, START, VALUE, Scene, campaigns_of, shipped_file
 
@@ -384,3 +384,15 @@ def test_an_open_direct_prompt_gives_way_to_the_popup_when_the_experiment_is_ove
 
     assert (told.reason, check(told, "arm").value) == ("offer_granted", "soft_ask")
     assert told.sentence == "The popup would be shown."
+
+
+def test_of_a_deleted_user_it_is_told_until_when_events_are_refused() -> None:
+    scene = Scene()
+
+    told = of_deleted(scene.campaigns.by_id[CAMPAIGN], START + 30 * DAY, START)
+
+    assert (told.campaign, told.at, told.would_show) == (CAMPAIGN, START, False)
+    assert (told.reason, told.attempt, told.next_eligible_at) == ("user_deleted", None, None)
+    until = "2026-10-21T14:13:20Z"
+    assert told.sentence == f"The user was deleted; late events are refused until {until}."
+    assert told.checks == ()

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from functions.core.decision import decide, fold
+from functions.core.decision import decide, fold, joined
 from functions.core.model import DAY, MINUTE, SECOND, Outcome
 from functions.core.reason import Reason
 from tests.unit.core.scene import NEVER_ASKED, OUTCOMES, START, VALUE, Scene, offer_of
@@ -126,3 +126,33 @@ def test_row_01_a_replay_is_known_by_its_ring_alone() -> None:
     forgotten = replace(scene.profile, recent=b"")
 
     assert decide(forgotten, message, scene.campaigns, START).reason is Reason.OFFER_REPEATED
+
+
+@pytest.mark.parametrize("middle", range(6))
+def test_a_batch_in_two_halves_leads_to_what_it_leads_to_whole(middle: int) -> None:
+    scene = Scene()
+    earlier = scene.offered()
+    messages = [
+        scene.message(event=OUTCOMES[Outcome.SUPPRESSED], offer_id=earlier.offer_id),
+        scene.message(event=VALUE, push=NEVER_ASKED),
+        scene.message(event=OUTCOMES[Outcome.SHOWN]),
+        scene.message(event=OUTCOMES[Outcome.DECLINED]),
+        scene.message(event=VALUE, push=NEVER_ASKED),
+    ]
+    whole = fold(scene.profile, messages, scene.campaigns, scene.now)
+
+    one = fold(scene.profile, messages[:middle], scene.campaigns, scene.now)
+    other = fold(one.profile, messages[middle:], scene.campaigns, scene.now)
+
+    assert joined(one, other, scene.now) == whole
+
+
+def test_an_offer_of_the_first_half_that_the_second_answered_is_not_told() -> None:
+    scene = Scene()
+    trigger = scene.message(event=VALUE, push=NEVER_ASKED)
+    one = fold(scene.profile, [trigger], scene.campaigns, scene.now)
+    decline = scene.message(event=OUTCOMES[Outcome.DECLINED])
+    other = fold(one.profile, [decline], scene.campaigns, scene.now)
+
+    assert one.actions != ()
+    assert joined(one, other, scene.now).actions == ()
