@@ -35,8 +35,11 @@ _LOGGED = {
     "error": "$context.error.responseType",
 }
 
-_PARTS = {"/v1/devices": 10, "/v1/projects/{writeKey}/settings": 5, "/openapi.json": 50}
+_PARTS = {"/v1/devices": 10, "/v1/projects/{writeKey}/settings": 5}
 """Of the stage's throttle, what a route gets: a token is for 90 days, an answer for minutes."""
+
+_FIXED = {"/openapi.json": (2, 5)}
+"""Calls a second, and at once, of what is large, needs no key and is for people."""
 
 _ADMIN_THROTTLE = (20, 40)
 
@@ -186,18 +189,16 @@ class Api(Construct):
 
 def _throttles(stage: Stage) -> dict[str, dict[str, int]]:
     """Routes that need not keep up with an app's events: the stage's own limits are for those."""
-    public = {
-        f"{method} {path}": (
-            max(1, stage.throttle_rate // part),
-            max(1, stage.throttle_burst // part),
-        )
-        for method, path in ROUTES
-        if (part := _PARTS.get(path))
+    parts = {
+        path: (max(1, stage.throttle_rate // part), max(1, stage.throttle_burst // part))
+        for path, part in _PARTS.items()
     }
-    admin = {f"{method} {path}": _ADMIN_THROTTLE for method, path in ADMIN}
+    limits = {**parts, **_FIXED, **{path: _ADMIN_THROTTLE for _, path in ADMIN}}
     return {
-        route: {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
-        for route, (rate, burst) in {**public, **admin}.items()
+        f"{method} {path}": {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
+        for method, path in (*ROUTES, *ADMIN)
+        if path in limits
+        for rate, burst in [limits[path]]
     }
 
 

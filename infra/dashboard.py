@@ -25,6 +25,7 @@ from functions.metrics import (
 from infra.tables import DUE_INDEX
 
 FIVE_MINUTES = Duration.minutes(5)
+_QUARTER = Duration.minutes(15)
 _HOUR = Duration.hours(1)
 _ROW = 24
 _HEIGHT = 7
@@ -76,6 +77,23 @@ class Watched:
             },
             label="Conflicts in 100 decisions",
             period=FIVE_MINUTES,
+        )
+
+    def refused_rate(self) -> cloudwatch.MathExpression:
+        """Calls with refused tokens in a hundred; 0 while there are too few to tell.
+
+        Calls, not messages: `track` writes one line a call, and one phone that tries its whole
+        queue again and again is then one of many.
+        """
+        calls = self.functions["track"].metric_invocations(period=_QUARTER)
+        return cloudwatch.MathExpression(
+            expression="IF(refused >= 20, 100 * refused / calls, 0)",
+            using_metrics={
+                "refused": self.own(Metric.TOKEN_REFUSED, "SampleCount", _QUARTER),
+                "calls": calls,
+            },
+            label="Refused tokens in 100 calls",
+            period=_QUARTER,
         )
 
     def put_aside(self) -> cloudwatch.MathExpression:
@@ -212,6 +230,7 @@ def _requests(watched: Watched) -> Iterator[_Graph]:
             watched.own(Metric.BUSY),
             watched.own(Metric.UNAVAILABLE),
             watched.own(Metric.TOKEN_REFUSED),
+            watched.own(Metric.NOT_MERGED),
         ],
     )
     yield (
@@ -222,9 +241,10 @@ def _requests(watched: Watched) -> Iterator[_Graph]:
         ],
     )
     yield (
-        "Conflicts, stale campaigns",
+        "Conflicts, refused tokens, stale campaigns",
         [
             watched.conflict_rate(),
+            watched.refused_rate(),
             watched.own(Metric.LEDGER_CONFLICTS),
             watched.own(Metric.CAMPAIGNS_NOT_REFRESHED),
         ],

@@ -20,7 +20,8 @@ _ARCHITECTURES = {
 class Function(Construct):
     """A Lambda function behind the alias `live`, with a role and a log group of its own.
 
-    The role may write to that log group and to X-Ray; `allow` grants the rest, action by action.
+    The role may write to that log group, and to X-Ray where the stage is traced; `allow` grants
+    the rest, action by action.
     Callers use `alias`, which always names a published version; metrics are those of `function`,
     of whichever version. `code` holds the whole asset; a subclass names its handler in it, its
     environment, and what it may do. `key` encrypts the log, in place of CloudWatch's own.
@@ -74,7 +75,7 @@ class Function(Construct):
             application_log_level_v2=lambda_.ApplicationLogLevel[stage.log_level],
             # Failed and timed-out invocations only: two lines for each request cost more than it.
             system_log_level_v2=lambda_.SystemLogLevel.WARN,
-            tracing=lambda_.Tracing.ACTIVE,
+            tracing=lambda_.Tracing.ACTIVE if stage.tracing else lambda_.Tracing.DISABLED,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snap_start else None,
         )
         if snap_start:

@@ -12,6 +12,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk.aws_cloudwatch_actions import SnsAction
 from constructs import Construct
 
+from functions.environment import Auth
 from functions.metrics import Metric
 from infra.api import Api
 from infra.dashboard import FIVE_MINUTES, Dashboard, Watched, iterator_age
@@ -84,7 +85,8 @@ class Monitoring(Construct):
             streams=ledger.streams,
         )
         self.topic = self._notices(stage, key or self._key(stage))
-        self.alarms = {rule.name: self._alarm(stage, rule) for rule in _rules(watched)}
+        rules = _rules(watched, stage.auth)
+        self.alarms = {rule.name: self._alarm(stage, rule) for rule in rules}
         Dashboard(self, "Overview", watched=watched, alarms=list(self.alarms.values()))
         if stage.log_level not in ("DEBUG", "INFO"):
             Annotations.of(self).add_warning_v2(
@@ -152,7 +154,7 @@ class Monitoring(Construct):
         return alarm
 
 
-def _rules(watched: Watched) -> Iterator[_Rule]:
+def _rules(watched: Watched, auth: Auth) -> Iterator[_Rule]:
     for name in watched.functions:
         yield from _of_function(watched, name)
     yield from _of_api(watched)
@@ -165,6 +167,9 @@ def _rules(watched: Watched) -> Iterator[_Rule]:
             threshold=1,
         )
     yield from _of_decisions(watched)
+    # While a stage observes, nobody is refused, and most apps have no tokens yet.
+    if auth == "enforce":
+        yield _of_tokens(watched)
     yield from _of_ledger(watched)
     yield from _of_sweep(watched)
 
@@ -230,10 +235,25 @@ def _of_decisions(watched: Watched) -> Iterator[_Rule]:
     )
     yield _Rule(
         name="campaigns-not-refreshed",
-        meaning="The live campaigns could not be read, or one of them was left out: after 30 s "
-        "nothing is offered. First: read `cause` in the lines campaigns_not_refreshed of track.",
+        meaning="The live campaigns and keys could not be read, or a campaign was left out: after "
+        "30 s nothing is offered, after an hour every call is answered 503. First: read `cause` "
+        "in the lines campaigns_not_refreshed of track; is it LIVE, see docs/operations.md: LIVE "
+        "is gone.",
         metric=watched.own(Metric.CAMPAIGNS_NOT_REFRESHED),
         threshold=1,
+        periods=2,
+    )
+
+
+def _of_tokens(watched: Watched) -> _Rule:
+    return _Rule(
+        name="tokens-refused",
+        meaning="Over 25 calls in 100, and at least 20 a quarter of an hour, had messages that "
+        "were refused for want of a user's token, for half an hour. Their outcomes wait on the "
+        "phones. First: count the lines token_refused of track by their `cause`.",
+        metric=watched.refused_rate(),
+        threshold=25,
+        operator=_ABOVE,
         periods=2,
     )
 

@@ -16,7 +16,9 @@ class Rollout(Construct):
     """Moves each function's alias `live` by CodeDeploy, for as long as none of `alarms` rings.
 
     An alarm within ten minutes gives the alias back to the version before, and CloudFormation
-    undoes the deployment. The alarms look back five minutes, so the canary lasts two such times.
+    undoes the deployment. So each of them must be able to ring within that time.
+
+    Of `sweep` new code runs within it hardly ever: once a quarter of an hour, and one in ten.
     """
 
     def __init__(

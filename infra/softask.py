@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Annotations
+from aws_cdk import Annotations, CfnOutput, Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -34,8 +34,8 @@ class SoftAsk(Construct):
     Handed in: `code`, if the package `functions` and its dependencies were built otherwise than
     by `asset.code` (with other campaigns, say); `tables` of the shape of `Tables`; `api`, to which
     only routes are added.
-    For the app around it: `url`, `tables`, `functions` by name, `ledger`, `bus`, the topic `alarms`
-    and `grant_admin`.
+    For the app around it: `url`, `tables`, `functions` by name, `ledger`, `bus`, the topic
+    `alarms`, `grant_admin`, and `write_outputs` for whoever operates it.
     Raises StageError where the stage's values are wrong, or do not go with what is handed in.
     """
 
@@ -63,6 +63,7 @@ class SoftAsk(Construct):
         sweep = Sweep(self, "Sweep", stage=stage, code=code, tables=self.tables, key=key)
         self.ledger = Ledger(self, "Ledger", stage=stage, code=code, tables=self.tables, key=key)
         self.functions = {"track": track, "admin": admin, "sweep": sweep, "ledger": self.ledger}
+        self._dead_letters = sweep.dead_letters
         self.bus = Events(self, "Events", stage=stage, ledger=self.ledger).bus
         self._api = Api(
             self, "Api", stage=stage, track=track.alias, admin=admin.alias, key=key, http=api
@@ -90,16 +91,44 @@ class SoftAsk(Construct):
             Annotations.of(self).add_warning_v2(
                 "softask:noWriteKeys",
                 f"Stage {stage.name} names no write keys, so every call is refused until "
-                "`softask keys create write` has made one live, or one is deployed with "
-                "-c writeKeyHashes=<sha256 hex>[,<sha256 hex>]",
+                "`softask keys create write` has made one, or its writeKeyHashes have one",
             )
 
     def grant_admin(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets a principal, such as a role of operators, call every admin route."""
         return self._api.grant_admin(grantee)
 
+    def write_outputs(self) -> None:
+        """Gives the stack that holds this the outputs that `softask doctor --stack` and the
+        commands of docs/operations.md go by. Raises StageError where it has them already.
+        """
+        stack = Stack.of(self)
+        for name, value in self._outputs().items():
+            if stack.node.try_find_child(name):
+                raise StageError(
+                    f"{stack.stack_name} has the outputs of another deployment: give each that "
+                    "is to be operated by itself a stack of its own"
+                )
+            CfnOutput(stack, name, value=value)
+
+    def _outputs(self) -> dict[str, str]:
+        return {
+            "ApiUrl": self.url,
+            "EventBus": self.bus.event_bus_name,
+            "ProfilesTable": self.tables.profiles.table_name,
+            "RetryWindowsTable": self.tables.windows.table_name,
+            "CampaignsTable": self.tables.campaigns.table_name,
+            "LedgerTable": self.tables.ledger.table_name,
+            "CountersTable": self.tables.counters.table_name,
+            # What `softask ledger replay` takes.
+            "LedgerFunction": self.ledger.alias.function_name,
+            "FailedRecords": self.ledger.failed_records.bucket_name,
+            "DeadLetters": self._dead_letters.queue_url,
+        }
+
     def _roll_out(self, alarms: Mapping[str, cloudwatch.IAlarm]) -> None:
         judges = {name: [alarms[f"{name}-errors"]] for name in self.functions}
-        # A fault that track answers itself is no error of the function.
-        judges["track"].append(alarms["api-errors"])
+        # Faults that a function answers or notes by itself are no errors of it for Lambda.
+        judges["track"] += [alarms["api-errors"], alarms["campaigns-not-refreshed"]]
+        judges["ledger"].append(alarms["ledger-failing"])
         Rollout(self, "Rollout", functions=self.functions, alarms=judges)

@@ -1,25 +1,66 @@
 """The stages of a deployment, as typed values read from CDK context (`cdk.json` and `-c`)."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
-from functions.environment import Auth
+from functions.environment import Auth, HostName
 from functions.track.routes import ORIGIN
+from functions.wire.keys import OF_NOTHING
 
 ROOT = Path(__file__).resolve().parent.parent
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
-KeyHash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-Origin = Annotated[str, msgspec.Meta(pattern=ORIGIN)]
-Email = Annotated[str, msgspec.Meta(pattern=r"^(?:[^@\s]+@[^@\s]+)?$")]
-Domain = Annotated[str, msgspec.Meta(pattern=r"^(?:(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,63})?$")]
-Certificate = Annotated[str, msgspec.Meta(pattern=r"^(?:arn:[a-z-]+:acm:[^\s]+)?$")]
-HostedZone = Annotated[str, msgspec.Meta(pattern="^[A-Z0-9]*$")]
-Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,15}$")]
+HOST_SAYS = "a host name such as push.example.com, without https:// and without a path"
+_NAME = "[a-z][a-z0-9-]{0,15}"
+
+_MOST = 1_000_000
+Count = Annotated[int, Meta(ge=1, le=_MOST, description=f"a whole number from 1 to {_MOST:,}")]
+KeyHash = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9a-f]{64}\Z",
+        description="the SHA-256 of a write key in 64 digits, as `printf %s KEY | sha256sum` prints"
+        " it; or leave it out, and run `softask keys create write`",
+    ),
+]
+Origin = Annotated[
+    str, Meta(pattern=ORIGIN, description="an origin such as https://app.example.com, or *")
+]
+Email = Annotated[
+    str,
+    Meta(pattern=r"^(?:[^@\s]+@[^@\s]+)?\Z", description="an address such as ops@example.com"),
+]
+Host = Annotated[HostName, Meta(description=HOST_SAYS)]
+Certificate = Annotated[
+    str,
+    Meta(pattern=r"^(?:arn:[a-z-]+:acm:[^\s]+)?\Z", description="the ARN of a certificate of ACM"),
+]
+HostedZone = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z0-9]*\Z", description="the id of a zone in Route 53, such as Z0123456789ABC"
+    ),
+]
+Salt = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(?:{_NAME}/\d{{12}}/[a-z]+(?:-[a-z0-9]+)+)?\Z",
+        description="the salt that the tables' keys were made with, which is stage/account/region"
+        " of their first deployment: prod/123456789012/eu-west-1",
+    ),
+]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{_NAME}\Z",
+        description="a small letter, then at most 15 small letters, digits and dashes",
+    ),
+]
 Architecture = Literal["arm64", "x86_64"]
 
 
@@ -34,6 +75,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `keep_data`: tables resist deletion, and what holds data outlives the stack.
     `backups`: AWS Backup keeps a copy of every table each day, for 35 days.
     `customer_key`: a KMS key of the stack's own for tables, logs, queue, bucket and topic.
+    `salt`: of tables that come from another stage, account or region; empty: of this deployment.
+    With another one, all tables seem empty.
     `snap_start`: `track` restores from a snapshot; costs per published version.
     `canary`: CodeDeploy gives new code a tenth of the calls first, and takes it back on an alarm.
     `reserved_concurrency`: as many runs of `track` at once, and no more; None: the account's limit.
@@ -42,8 +85,11 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `write_key_hashes`: SHA-256 in hex of each write key that holds while none was made live.
     `allow_origins`: whose pages may call the API from a browser (`https://app.example.com`).
     `domain_name`, `certificate_arn`: the API's own name, and its certificate in the same region.
+    `public_host`: whom apps shall call, where that is not the host that they reached; of a
+    CloudFront in front.
     `hosted_zone_id`: of Route 53, where that name is to be written; empty: it is written elsewhere.
     `default_endpoint`: whether the API also answers under the name that AWS gave it.
+    `tracing`: functions send their times to X-Ray; costs more than the tables of a small stage.
     `event_archive`: the bus keeps its events for 14 days, to be replayed.
     `alarm_email`: whom alarms write to, once the address has agreed; empty: nobody.
     `monthly_budget`: in dollars, of the whole account; AWS writes to `alarm_email` at 80 %, and
@@ -55,6 +101,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     keep_data: bool = True
     backups: bool = False
     customer_key: bool = False
+    salt: Salt = ""
     snap_start: bool = False
     canary: bool = False
     reserved_concurrency: Count | None = None
@@ -67,10 +114,12 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     auth: Auth = "enforce"
     write_key_hashes: tuple[KeyHash, ...] = ()
     allow_origins: tuple[Origin, ...] = ()
-    domain_name: Domain = ""
+    domain_name: Host = ""
     certificate_arn: Certificate = ""
     hosted_zone_id: HostedZone = ""
     default_endpoint: bool = True
+    public_host: Host = ""
+    tracing: bool = False
     event_archive: bool = False
     alarm_email: Email = ""
     monthly_budget: Count | None = None
@@ -85,6 +134,11 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise StageError("defaultEndpoint=false needs domainName: nothing else would answer")
         if self.monthly_budget is not None and not self.alarm_email:
             raise StageError("monthlyBudget needs alarmEmail: nobody else would be told")
+        if not OF_NOTHING.isdisjoint(self.write_key_hashes):
+            raise StageError(
+                "writeKeyHashes has the hash of nothing, which an empty key would open: is the "
+                "variable that it was made of set?"
+            )
 
     @property
     def device_keys(self) -> str:
@@ -119,8 +173,9 @@ def read_stage(context: Mapping[str, object]) -> Stage:
     settings = stages[name]
     if not isinstance(settings, Mapping) or "name" in settings:
         raise StageError(f"cdk.json: context.stages.{name}: expected settings, without a name")
-    declared_stage = _convert({**settings, "name": name}, f"cdk.json: context.stages.{name}")
-    return _override(declared_stage, own)
+    place = f"cdk.json: context.stages.{name}"
+    _check_known(settings, f"{place}: setting")
+    return _override(_convert({**settings, "name": name}, place), own)
 
 
 def checked(stage: Stage) -> Stage:
@@ -129,9 +184,7 @@ def checked(stage: Stage) -> Stage:
 
 
 def _override(stage: Stage, overrides: Mapping[str, object]) -> Stage:
-    if unknown := sorted(set(overrides) - _SETTINGS):
-        known = ", ".join(sorted(_SETTINGS))
-        raise StageError(f"context key {unknown[0]!r} (-c or ~/.cdk.json): unknown; use: {known}")
+    _check_known(overrides, "-c or ~/.cdk.json: context key")
     settings = {**msgspec.to_builtins(stage), **overrides}
     for name in _LISTS:
         if isinstance(text := settings[name], str):
@@ -139,8 +192,37 @@ def _override(stage: Stage, overrides: Mapping[str, object]) -> Stage:
     return _convert(settings, "-c")
 
 
+def _check_known(settings: Mapping[str, object], place: str) -> None:
+    if unknown := sorted(set(settings) - _SETTINGS):
+        known = ", ".join(sorted(_SETTINGS))
+        raise StageError(f"{place} {unknown[0]!r}: unknown; use: {known}")
+
+
 def _convert(settings: object, place: str) -> Stage:
     try:
         return msgspec.convert(settings, Stage, strict=False)
     except msgspec.ValidationError as error:
-        raise StageError(f"{place}: {error}") from error
+        raise StageError(f"{place}: {_explained(str(error))}") from error
+
+
+def _explained(problem: str) -> str:
+    """What the setting takes, in place of what was wrong with it: that may hold a secret."""
+    found = re.search(r" - at `\$\.(\w+)(\S*)`$", problem)
+    if found is None:
+        return problem
+    name, index = found.groups()
+    hints = get_type_hints(Stage, include_extras=True)
+    fields = {field.encode_name: field.name for field in msgspec.structs.fields(Stage)}
+    return f"{name}{index} takes {_words(hints[fields[name]])}"
+
+
+def _words(hint: Any) -> str:
+    """What a type lets through, which is said in its `Meta` or plain from it."""
+    if hint is bool:
+        return "true or false"
+    parts = get_args(hint)
+    if get_origin(hint) is Annotated:
+        return str(parts[-1].description)
+    if get_origin(hint) is Literal:
+        return f"{', '.join(parts[:-1])} or {parts[-1]}"
+    return _words(parts[0])

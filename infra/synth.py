@@ -1,9 +1,9 @@
-"""`python -m infra.synth`: synthesises the stacks and lists what a deployment would create."""
+"""`python -m infra.synth`: synthesises the stages, and shows what they are and how they differ."""
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,21 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.stack import compose
-from infra.stages import ROOT, StageError, project_context
+from infra.stages import ROOT, Stage, StageError, project_context, read_stage
 
 # `infra` comes first: it chooses the Node that `aws_cdk` starts when it is imported.
 import aws_cdk as cdk  # isort: skip
+
+WIDTH = 100
+"""Columns, where no terminal says how many it has."""
+
+NOTHING = "none"
 
 Properties = dict[str, Any]
 
 
 class Resource(msgspec.Struct, frozen=True, rename="pascal"):
-    """One resource of a CloudFormation template, as far as the listing needs it."""
+    """One resource of a CloudFormation template."""
 
     type: str
     properties: Properties = {}
@@ -38,7 +43,7 @@ class Resource(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 class Template(msgspec.Struct, frozen=True, rename="pascal"):
-    """A CloudFormation template, as far as the listing needs it."""
+    """A CloudFormation template."""
 
     resources: dict[str, Resource]
     outputs: dict[str, Any] = {}
@@ -47,6 +52,7 @@ class Template(msgspec.Struct, frozen=True, rename="pascal"):
 class Synthesis(msgspec.Struct, frozen=True):
     """What one stage became: its template, where that lies, and CDK's remarks."""
 
+    stage: Stage
     path: Path
     template: Template
     remarks: tuple[str, ...]
@@ -64,115 +70,136 @@ def synthesise(stage: str, out: Path, **overrides: object) -> Synthesis:
     artifact = app.synth().get_stack_by_name(stack.stack_name)
     path = Path(artifact.template_full_path)
     return Synthesis(
+        stage=read_stage(context),
         path=path,
         template=msgspec.json.decode(path.read_bytes(), type=Template),
         remarks=tuple(str(message.entry.data) for message in artifact.messages),
     )
 
 
-def _table(resource: Resource) -> Iterator[str]:
-    properties = resource.properties
-    replica = properties["Replicas"][0]
-    yield "key " + _keys(properties["KeySchema"])
-    for index in properties.get("GlobalSecondaryIndexes", ()):
-        yield f"index {index['IndexName']} by {_keys(index['KeySchema'])}"
-    if time_to_live := properties.get("TimeToLiveSpecification"):
-        yield f"TTL {time_to_live['AttributeName']}"
-    if stream := properties.get("StreamSpecification"):
-        yield f"stream {stream['StreamViewType']}"
-    yield "on demand" if properties["BillingMode"] == "PAY_PER_REQUEST" else "provisioned"
-    if replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]:
-        yield "point-in-time recovery"
-    if replica["DeletionProtectionEnabled"]:
-        yield "deletion protection"
-    yield _fate(resource)
+def listing(stages: Sequence[Synthesis]) -> Iterator[Table]:
+    """What differs between the stages, where there are several, and what is the same in all."""
+    settings = _by_name(_settings(each.stage) for each in stages)
+    resources = _by_name(_resources(each.template) for each in stages)
+    together = {**settings, **resources}
+    differing = {name: told for name, told in together.items() if len(set(told)) > 1}
+    if differing:
+        names = [each.stage.name for each in stages]
+        yield _table("What differs", names, differing.items())
+    same = {name: told[0] for name, told in together.items() if name not in differing}
+    title = "The same in all" if len(stages) > 1 else f"softask-{stages[0].stage.name}"
+    yield _table(title, [""], _gathered(same, settings))
 
 
-def _keys(schema: Iterable[Properties]) -> str:
-    return " + ".join(key["AttributeName"] for key in schema)
+def _by_name(told: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
+    """What each stage says, by what it says it of."""
+    each = list(told)
+    names = dict.fromkeys(name for one in each for name in one)
+    return {name: tuple(one.get(name, NOTHING) for one in each) for name in names}
+
+
+def _gathered(
+    told: Mapping[str, str], settings: Iterable[str]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Settings in one row, and in another one all types that have nothing but a number."""
+    yield "settings", (_joined(told, settings),)
+    plain = [name for name in told if told[name].isdecimal() and name not in settings]
+    yield from ((name, (told[name],)) for name in told if name not in (*settings, *plain))
+    yield "and", (_joined(told, plain),)
+
+
+def _joined(told: Mapping[str, str], names: Iterable[str]) -> str:
+    return ", ".join(f"{name}={told[name]}" for name in names if name in told)
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> Table:
+    table = Table(title=title, title_justify="left", expand=True, show_header=any(columns))
+    for heading in ("", *columns):
+        table.add_column(heading, overflow="fold", ratio=None if heading == "" else 1)
+    for name, cells in rows:
+        table.add_row(name, *cells)
+    return table
+
+
+def _settings(stage: Stage) -> dict[str, str]:
+    fields = [field for field in msgspec.structs.fields(Stage) if field.name != "name"]
+    return {field.encode_name: _shown(getattr(stage, field.name)) for field in fields}
+
+
+def _shown(value: object) -> str:
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case tuple():
+            # Of a hash, enough to know it by.
+            return ", ".join(str(each)[:32] for each in value) or NOTHING
+    return str(value or NOTHING)
+
+
+def _resources(template: Template) -> dict[str, str]:
+    """By type, in the order of `_SAYS`: how many there are, and what is worth saying of them."""
+    members = defaultdict(list)
+    for each in sorted(template.resources.values(), key=lambda each: (each.type, each.name)):
+        members[each.type].append(each)
+    told = {kind: _of_kind(kind, members[kind]) for kind in (*_SAYS, *members) if kind in members}
+    return {kind.removeprefix("AWS::"): words for kind, words in told.items()}
+
+
+def _of_kind(kind: str, members: Sequence[Resource]) -> str:
+    says = _SAYS.get(kind, _nothing)
+    facts = dict.fromkeys(fact for each in members for fact in says(each))
+    return " · ".join([str(len(members)), *facts])
+
+
+def _nothing(_resource: Resource) -> Iterator[str]:
+    return iter(())
 
 
 def _fate(resource: Resource) -> str:
-    return f"on removal: {resource.deletion_policy.lower()}"
+    return "outlive the stack" if resource.deletion_policy == "Retain" else "go with the stack"
+
+
+def _route(resource: Resource) -> Iterator[str]:
+    if resource.properties["AuthorizationType"] != "NONE":
+        yield "those of /v1/admin by IAM"
+
+
+def _limits(resource: Resource) -> Iterator[str]:
+    yield f"{len(resource.properties['RouteSettings'])} routes have less than throttleRate"
 
 
 def _function(resource: Resource) -> Iterator[str]:
     properties = resource.properties
-    yield properties["Handler"]
-    yield f"{properties['Runtime']} {properties['Architectures'][0]}"
-    yield f"{properties['MemorySize']} MB, {properties['Timeout']} s"
-    yield f"tracing {properties['TracingConfig']['Mode'].lower()}"
-    if "SnapStart" in properties:
-        yield "SnapStart"
-    if limit := properties.get("ReservedConcurrentExecutions"):
-        yield f"{limit} at once, at most"
+    yield f"{properties['Runtime']} {properties['Architectures'][0]}, {properties['MemorySize']} MB"
+    yield f"{properties['Handler'].split('.')[1]} {properties['Timeout']} s"
+
+
+def _of_table(resource: Resource) -> Iterator[str]:
+    properties = resource.properties
+    [replica] = properties["Replicas"]
+    if properties["BillingMode"] == "PAY_PER_REQUEST":
+        yield "on demand"
+    if replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]:
+        yield "point-in-time recovery"
+    if replica["DeletionProtectionEnabled"]:
+        yield "resist deletion"
+    yield _fate(resource)
 
 
 def _stream(resource: Resource) -> Iterator[str]:
     properties = resource.properties
-    yield from (rule["Pattern"] for rule in properties["FilterCriteria"]["Filters"])
-    yield f"from {properties['StartingPosition']}"
     yield f"{properties['MaximumRetryAttempts']} retries"
     yield f"{properties['MaximumRecordAgeInSeconds'] // 3600} h at most"
-    if properties["BisectBatchOnFunctionError"]:
-        yield "bisects"
-    yield from properties["FunctionResponseTypes"]
-    yield f"failures to {_reference(properties['DestinationConfig']['OnFailure'])}"
-
-
-def _reference(node: object) -> str:
-    """The first logical id that a template value refers to."""
-    match node:
-        case {"Fn::GetAtt": [str(target), *_]} | {"Ref": str(target)}:
-            return target
-        case dict():
-            return next((found for value in node.values() if (found := _reference(value))), "")
-        case list():
-            return next((found for value in node if (found := _reference(value))), "")
-    return ""
 
 
 def _schedule(resource: Resource) -> Iterator[str]:
-    target = resource.properties["Target"]
     yield resource.properties["ScheduleExpression"]
-    yield f"{target['RetryPolicy']['MaximumRetryAttempts']} retries"
-    yield f"dead letters to {_reference(target['DeadLetterConfig'])}"
 
 
-def _retried(resource: Resource) -> Iterator[str]:
-    properties = resource.properties
-    yield f"{properties['MaximumRetryAttempts']} retry"
-    yield f"{properties['MaximumEventAgeInSeconds']} s at most"
-
-
-def _policy(resource: Resource) -> Iterator[str]:
-    for statement in resource.properties["PolicyDocument"]["Statement"]:
-        if statement["Effect"] == "Allow":
-            actions = statement["Action"]
-            yield actions if isinstance(actions, str) else ", ".join(actions)
-        else:
-            yield f"denied without {', '.join(_conditions(statement))}"
-
-
-def _conditions(statement: Properties) -> Iterator[str]:
-    for tests in statement["Condition"].values():
-        yield from tests
-
-
-def _throttle(resource: Resource) -> Iterator[str]:
-    properties = resource.properties
-    settings = properties["DefaultRouteSettings"]
-    yield f"{settings['ThrottlingRateLimit']} requests/s a route"
-    yield f"burst {settings['ThrottlingBurstLimit']}"
-    yield f"{len(properties['RouteSettings'])} routes less"
-    yield "access log"
-
-
-def _route(resource: Resource) -> Iterator[str]:
-    properties = resource.properties
-    authorization = properties["AuthorizationType"]
-    suffix = "" if authorization == "NONE" else f" ({authorization})"
-    yield f"{properties['RouteKey']}{suffix}"
+def _bucket(resource: Resource) -> Iterator[str]:
+    rules = resource.properties["LifecycleConfiguration"]["Rules"]
+    yield f"{resource.name.rpartition('/')[2]} {rules[0]['ExpirationInDays']} days"
+    yield _fate(resource)
 
 
 def _logs(resource: Resource) -> Iterator[str]:
@@ -180,185 +207,41 @@ def _logs(resource: Resource) -> Iterator[str]:
     yield _fate(resource)
 
 
-def _bucket(resource: Resource) -> Iterator[str]:
-    rules = resource.properties["LifecycleConfiguration"]["Rules"]
-    yield f"{rules[0]['ExpirationInDays']} days, encrypted, not public"
-    if log := resource.properties.get("LoggingConfiguration"):
-        yield f"accesses logged to {_reference(log)}"
-    yield _fate(resource)
+def _group(resource: Resource) -> Iterator[str]:
+    yield str(resource.properties["DeploymentConfigName"]).removeprefix("CodeDeployDefault.")
 
 
-def _archive(resource: Resource) -> Iterator[str]:
-    yield f"{resource.properties['RetentionDays']} days"
-
-
-def _queue(resource: Resource) -> Iterator[str]:
-    yield f"{resource.properties['MessageRetentionPeriod'] // 86_400} days, encrypted"
-
-
-def _role(resource: Resource) -> Iterator[str]:
-    document = resource.properties["AssumeRolePolicyDocument"]
-    yield "for " + document["Statement"][0]["Principal"]["Service"]
-
-
-def _alarm(resource: Resource) -> Iterator[str]:
-    yield from (f"notifies {_reference(each)}" for each in resource.properties["AlarmActions"])
-
-
-def _topic(resource: Resource) -> Iterator[str]:
-    if "KmsMasterKeyId" in resource.properties:
-        yield "encrypted"
-
-
-def _key(resource: Resource) -> Iterator[str]:
-    if resource.properties["EnableKeyRotation"]:
-        yield "rotates"
-    yield _fate(resource)
-
-
-def _deployment_group(resource: Resource) -> Iterator[str]:
-    properties = resource.properties
-    yield properties["DeploymentConfigName"].removeprefix("CodeDeployDefault.")
-    alarms = properties["AlarmConfiguration"]["Alarms"]
-    yield f"back on {', '.join(_reference(alarm) for alarm in alarms)}"
-
-
-def _kept(resource: Resource) -> Iterator[str]:
-    yield _fate(resource)
-
-
-def _plan(resource: Resource) -> Iterator[str]:
-    for rule in resource.properties["BackupPlan"]["BackupPlanRule"]:
-        yield rule["ScheduleExpression"]
-        yield f"kept {rule['Lifecycle']['DeleteAfterDays']} days"
-
-
-def _budget(resource: Resource) -> Iterator[str]:
-    limit = resource.properties["Budget"]["BudgetLimit"]
-    yield f"{limit['Amount']} {limit['Unit']} a month, for the whole account"
-
-
-def _named(key: str) -> Callable[[Resource], Iterator[str]]:
-    return lambda resource: iter([str(resource.properties[key])])
-
-
-def _nothing(_resource: Resource) -> Iterator[str]:
-    return iter(())
-
-
-# The order of the listing: a type, its group, and what is worth saying of it.
-_KINDS: dict[str, tuple[str, Callable[[Resource], Iterator[str]]]] = {
-    "AWS::ApiGatewayV2::Api": ("HTTP API", _named("Name")),
-    "AWS::ApiGatewayV2::Stage": ("HTTP API", _throttle),
-    "AWS::ApiGatewayV2::Route": ("HTTP API", _route),
-    "AWS::ApiGatewayV2::Integration": ("HTTP API", _named("IntegrationType")),
-    "AWS::ApiGatewayV2::DomainName": ("HTTP API", _named("DomainName")),
-    "AWS::ApiGatewayV2::ApiMapping": ("HTTP API", _nothing),
-    "AWS::Route53::RecordSet": ("HTTP API", _named("Name")),
-    "AWS::Lambda::Function": ("Functions", _function),
-    "AWS::Lambda::Version": ("Functions", _nothing),
-    "AWS::Lambda::Alias": ("Functions", _named("Name")),
-    "AWS::Lambda::EventInvokeConfig": ("Functions", _retried),
-    "AWS::CodeDeploy::Application": ("Functions", _named("ComputePlatform")),
-    "AWS::CodeDeploy::DeploymentGroup": ("Functions", _deployment_group),
-    "AWS::DynamoDB::GlobalTable": ("Tables", _table),
-    "AWS::Backup::BackupVault": ("Tables", _kept),
-    "AWS::Backup::BackupPlan": ("Tables", _plan),
-    "AWS::Backup::BackupSelection": ("Tables", _nothing),
-    "AWS::Lambda::EventSourceMapping": ("Streams", _stream),
-    "AWS::S3::Bucket": ("Streams", _bucket),
-    "AWS::S3::BucketPolicy": ("Streams", _policy),
-    "AWS::Events::EventBus": ("Events", _named("Name")),
-    "AWS::Events::Archive": ("Events", _archive),
-    "AWS::Scheduler::Schedule": ("Schedule", _schedule),
-    "AWS::SQS::Queue": ("Schedule", _queue),
-    "AWS::SQS::QueuePolicy": ("Schedule", _policy),
-    "AWS::CloudWatch::Dashboard": ("Monitoring", _named("DashboardName")),
-    "AWS::CloudWatch::Alarm": ("Monitoring", _alarm),
-    "AWS::SNS::Topic": ("Monitoring", _topic),
-    "AWS::SNS::TopicPolicy": ("Monitoring", _policy),
-    "AWS::SNS::Subscription": ("Monitoring", _named("Protocol")),
-    "AWS::Budgets::Budget": ("Monitoring", _budget),
-    "AWS::KMS::Key": ("Keys", _key),
-    "AWS::Logs::LogGroup": ("Logs", _logs),
-    "AWS::IAM::Role": ("Permissions", _role),
-    "AWS::IAM::Policy": ("Permissions", _policy),
-    "AWS::Lambda::Permission": ("Permissions", _named("Principal")),
+_SAYS: Mapping[str, Callable[[Resource], Iterator[str]]] = {
+    "AWS::ApiGatewayV2::Route": _route,
+    "AWS::ApiGatewayV2::Stage": _limits,
+    "AWS::Lambda::Function": _function,
+    "AWS::CodeDeploy::DeploymentGroup": _group,
+    "AWS::DynamoDB::GlobalTable": _of_table,
+    "AWS::Lambda::EventSourceMapping": _stream,
+    "AWS::Scheduler::Schedule": _schedule,
+    "AWS::S3::Bucket": _bucket,
+    "AWS::Logs::LogGroup": _logs,
 }
-WIDTH = 120
-"""Columns, where no terminal says how many it has."""
-
-_ORDER = {kind: position for position, kind in enumerate(_KINDS)}
-
-_TOGETHER = ("AWS::CloudWatch::Alarm",)
-"""Types of which there are many of a kind: one row for all."""
-
-COUNTED = ("AWS::ApiGatewayV2::Route", "AWS::Lambda::Permission", "AWS::Lambda::Version")
-"""The same, and their names tell nothing that the facts do not."""
-
-
-def listing(stage: str, template: Template) -> Table:
-    """The stage's resources, grouped by what they are for."""
-    resources = sorted(
-        template.resources.values(),
-        key=lambda resource: (_ORDER.get(resource.type, len(_ORDER)), resource.name),
-    )
-    table = Table(
-        title=f"softask-{stage}: {len(resources)} resources", title_justify="left", expand=True
-    )
-    for heading, share in (("Kind", 0), ("Type", 0), ("Name", 2), ("Facts", 3)):
-        table.add_column(heading, overflow="fold", ratio=share or None)
-    for group, members in groupby(resources, key=_group):
-        for position, row in enumerate(_rows(members)):
-            told = dict.fromkeys(fact for resource in row for fact in _facts(resource))
-            facts = ("\n" if row[0].type in COUNTED else " · ").join(told)
-            for logical_id, other in template.resources.items():
-                facts = facts.replace(logical_id, other.name)
-            kind = row[0].type.removeprefix("AWS::")
-            table.add_row("" if position else group, kind, _names(row), facts)
-        table.add_section()
-    return table
-
-
-def _rows(members: Iterable[Resource]) -> Iterator[list[Resource]]:
-    for kind, same in groupby(members, key=lambda resource: resource.type):
-        if kind in _TOGETHER + COUNTED:
-            yield list(same)
-        else:
-            yield from ([resource] for resource in same)
-
-
-def _names(row: Sequence[Resource]) -> str:
-    if row[0].type in COUNTED:
-        return f"{len(row)} of them"
-    return ", ".join(resource.name for resource in row)
-
-
-def _facts(resource: Resource) -> Iterator[str]:
-    return _KINDS.get(resource.type, ("", _nothing))[1](resource)
-
-
-def _group(resource: Resource) -> str:
-    return _KINDS.get(resource.type, ("Other", _nothing))[0]
 
 
 def main() -> None:
-    """Lists one stage, or all that `cdk.json` has; exits with 1 where one cannot be built."""
+    """Shows one stage, or all that `cdk.json` has; exits with 1 where one cannot be built."""
     declared = msgspec.convert(project_context()["stages"], dict[str, Any])
     parser = argparse.ArgumentParser(prog="python -m infra.synth", description=__doc__)
     parser.add_argument("--stage", help="one of the stages in cdk.json; all by default")
     parser.add_argument("--out", type=Path, default=ROOT / "cdk.out", help="folder to write to")
     arguments = parser.parse_args()
+    names = [arguments.stage] if arguments.stage else declared
+    try:
+        stages = [synthesise(name, arguments.out / name) for name in names]
+    except StageError as error:
+        sys.exit(f"softask: {error}")
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    for stage in [arguments.stage] if arguments.stage else declared:
-        try:
-            synthesis = synthesise(stage, arguments.out / stage)
-        except StageError as error:
-            sys.exit(f"softask: {error}")
-        console.print(listing(stage, synthesis.template))
-        for remark in synthesis.remarks:
+    console.print(*listing(stages))
+    for each in stages:
+        for remark in each.remarks:
             console.print(f"warning: {remark}", style="yellow", highlight=False)
-        console.print(f"template: {synthesis.path}\n", highlight=False, soft_wrap=True)
+        console.print(f"template: {each.path}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,11 @@ def profile_environment(stage: Stage, tables: TableSet) -> dict[str, str]:
     """For a function that works on profiles under the live campaigns.
 
     The salt of the hashed keys names stage, account and region, so that a stack which is created
-    anew beside its retained tables still finds its users.
+    anew beside its retained tables still finds its users; a stage that moved keeps its old one.
     """
     return {
         "SOFTASK_STAGE": stage.name,
-        "SOFTASK_SALT": f"{stage.name}/{Aws.ACCOUNT_ID}/{Aws.REGION}",
+        "SOFTASK_SALT": stage.salt or f"{stage.name}/{Aws.ACCOUNT_ID}/{Aws.REGION}",
         "SOFTASK_PROFILES_TABLE": tables.profiles.table_name,
         "SOFTASK_WINDOWS_TABLE": tables.windows.table_name,
         "SOFTASK_CAMPAIGNS_TABLE": tables.campaigns.table_name,
@@ -57,7 +57,10 @@ class Track(Function):
             key=key,
             handler="functions.track.handler.handler",
             description="Softask: decides on tracked events and answers with actions",
-            environment=profile_environment(stage, tables),
+            environment={
+                **profile_environment(stage, tables),
+                "SOFTASK_PUBLIC_HOST": stage.public_host,
+            },
             # A batch gives up after 8 s, one user after DynamoDB's time-outs; API Gateway after 30.
             timeout=Duration.seconds(29),
             snap_start=stage.snap_start,

@@ -1,10 +1,14 @@
-"""CloudFront and AWS WAF in front of a deployment, for those who want limits per address.
+r"""CloudFront and AWS WAF in front of a deployment, for those who want limits per address.
 
-    cdk deploy --app "python -m infra.examples.behind_cloudfront" -c origin=push-origin.example.com
+    python -m infra.cdk deploy --app "python -m infra.examples.behind_cloudfront" \
+      -c origin=push-origin.example.com
 
 `origin` is the host of the output `ApiUrl`; `-c domainName=… -c certificateArn=…` give the
 distribution a name of one's own (without one, CloudFront also speaks old TLS). Apps then call the
 output `EdgeUrl`; operators go on calling `ApiUrl`, since a signature names the host it is for.
+
+Then give the stage behind it the output `PublicHost` as its setting `publicHost`, and deploy it
+again: SDKs that ask for their settings would else be sent to the API's own host, past all this.
 
 What it protects, and what not: whoever calls the distribution is limited by address and filtered.
 Whoever calls the API's own address is not. An HTTP API has no resource policy, cannot be reached
@@ -17,6 +21,7 @@ for nothing: throttles, tokens and `reservedConcurrency` hold on every way.
 import sys
 
 import aws_cdk as cdk
+import msgspec
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
@@ -24,6 +29,7 @@ from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
 from functions.wire.body import MAX_MESSAGE
+from infra.stages import HOST_SAYS, Host
 
 REGION = "us-east-1"
 """The one region in which a WebACL for CloudFront may be."""
@@ -112,7 +118,10 @@ class Edge(cdk.Stack):
             },
         )
         host = domain_name or distribution.distribution_domain_name
-        cdk.CfnOutput(self, "EdgeUrl", value=f"https://{host}/")
+        cdk.CfnOutput(self, "EdgeUrl", value=f"https://{host}/", description="What apps call")
+        cdk.CfnOutput(
+            self, "PublicHost", value=host, description="The setting publicHost of the stage behind"
+        )
 
     def _as_long_as_told(self) -> cloudfront.CachePolicy:
         """What the API's `Cache-Control` allows; nothing is kept without it."""
@@ -247,6 +256,10 @@ def compose(app: cdk.App) -> Edge:
     origin = app.node.try_get_context("origin")
     if not origin:
         sys.exit("say where the API is: -c origin=<host of the output ApiUrl>")
+    try:
+        msgspec.convert(origin, Host)
+    except msgspec.ValidationError:
+        sys.exit(f"-c origin: {origin!r} is not {HOST_SAYS}")
     return Edge(
         app,
         "softask-edge",

@@ -1,6 +1,6 @@
 """A CDK app of one's own that holds Softask, with tables and an HTTP API that it has already.
 
-    cdk synth --app "python -m infra.examples.own_app"
+    python -m infra.cdk synth --app "python -m infra.examples.own_app"
 
 Copy it, and leave out what Softask shall make by itself: tables and API are optional.
 """
@@ -49,7 +49,8 @@ class Shop(cdk.Stack):
             event_pattern=events.EventPattern(detail_type=["PushSoftAskApproved"]),
             targets=[targets.SqsQueue(sqs.Queue(self, "Approved", enforce_ssl=True))],
         )
-        cdk.CfnOutput(self, "PushUrl", value=push.url)
+        # For `softask doctor --stack shop`, and the runbook.
+        push.write_outputs()
 
 
 def compose(app: cdk.App) -> tuple[Data, Shop]:

@@ -57,6 +57,11 @@ NAG = (
         for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion")
     ),
     Acknowledged(
+        "Serverless-LambdaTracing",
+        "*/Function",
+        "Traces cost more than the tables of a small stage: on where `tracing` is (decision 112).",
+    ),
+    Acknowledged(
         "AwsSolutions-S1",
         "dev:*/Ledger/FailedRecords",
         "A stage that keeps no data logs nobody who reads it; prod does.",
@@ -132,6 +137,11 @@ CFN_LINT = (
         "I3013",
         "own-app:shop/Approved",
         "Stands for the shop's own queue, which says how long it keeps.",
+    ),
+    Acknowledged(
+        "W6001",
+        "own-app:*Table",
+        "The tables are another stack's there; who operates the shop's finds all outputs in one.",
     ),
     Acknowledged(
         "W3005",

@@ -169,6 +169,21 @@ class TestBehindCloudFront:
     def test_priorities_are_one_rule_s_each(self, rules: dict[str, Json]) -> None:
         assert len({rule["Priority"] for rule in rules.values()}) == len(rules)
 
+    @pytest.mark.parametrize(
+        "origin", ["https://push-origin.example.com/", "push-origin.example.com/v1", "localhost"]
+    )
+    def test_an_origin_that_is_no_host_is_refused(self, origin: str) -> None:
+        with pytest.raises(
+            SystemExit, match=r"-c origin: .*a host name such as push\.example\.com"
+        ):
+            behind_cloudfront.compose(cdk.App(context={"origin": origin}))
+
+    def test_it_says_which_host_the_stage_must_name_to_apps(self, template: Template) -> None:
+        [told] = template.find_outputs("PublicHost").values()
+        [name] = template.find_resources("AWS::CloudFront::Distribution")
+        assert told["Value"] == {"Fn::GetAtt": [name, "DomainName"]}
+        assert "publicHost" in told["Description"]
+
     def test_without_an_origin_it_asks_for_one(self) -> None:
         with pytest.raises(SystemExit, match="-c origin="):
             behind_cloudfront.compose(cdk.App())

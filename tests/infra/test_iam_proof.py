@@ -69,8 +69,13 @@ BY_LAMBDA = (
 @pytest.mark.parametrize("function", RIGHTS)
 @pytest.mark.parametrize(
     ("stage", "settings"),
-    [("dev", {}), ("prod", {}), ("prod", {"customerKey": "true", "backups": "true"})],
-    ids=["dev", "prod", "keyed"],
+    [
+        ("dev", {}),
+        ("prod", {}),
+        ("prod", {"customerKey": "true", "backups": "true"}),
+        ("prod", {"tracing": "true"}),
+    ],
+    ids=["dev", "prod", "keyed", "traced"],
 )
 def test_a_role_allows_what_is_named_and_no_more(
     deployment: Deployment, stage: str, settings: dict[str, str], function: str

@@ -30,6 +30,7 @@ NAMES = {
     "api-latency",
     "conflicts",
     "campaigns-not-refreshed",
+    "tokens-refused",
     "ledger-lag",
     "ledger-failing",
     "ledger-kept",
@@ -86,25 +87,27 @@ def searches(stack: Stack) -> list[str]:
 
 
 class TestAlarms:
-    def test_all_of_them_are_there_under_the_stage_s_name(self, stack: Stack) -> None:
-        assert set(alarms(stack)) == NAMES
+    def test_all_of_them_are_there_under_the_stage_s_name(self, dev: Stack, prod: Stack) -> None:
+        assert set(alarms(prod)) == NAMES
+        assert set(alarms(dev)) == NAMES - {"tokens-refused"}
 
     @pytest.mark.parametrize("name", sorted(NAMES))
-    def test_each_says_what_it_means_and_what_to_do_first(self, dev: Stack, name: str) -> None:
-        description = alarms(dev)[name]["AlarmDescription"]
+    def test_each_says_what_it_means_and_what_to_do_first(self, prod: Stack, name: str) -> None:
+        description = alarms(prod)[name]["AlarmDescription"]
         assert ". First: " in description
         assert description.endswith(f"(docs/monitoring.md: {name})")
         assert len(description) <= 1024
 
     @pytest.mark.parametrize("name", sorted(NAMES))
     def test_each_tells_the_topic_when_it_rings_and_when_it_is_over(
-        self, dev: Stack, name: str
+        self, prod: Stack, name: str
     ) -> None:
-        alarm = alarms(dev)[name]
+        alarm = alarms(prod)[name]
         for actions in (alarm["AlarmActions"], alarm["OKActions"]):
-            assert [dev.show(action) for action in actions] == ["Monitoring/Topic"]
+            assert [prod.show(action) for action in actions] == ["Monitoring/Topic"]
 
-    def test_they_watch_what_the_stack_has(self, stack: Stack) -> None:
+    def test_they_watch_what_the_stack_has(self, prod: Stack) -> None:
+        stack = prod
         watched = {
             (
                 metric["Namespace"],
@@ -129,6 +132,7 @@ class TestAlarms:
                 ("AWS/Lambda", metric, "FunctionName", "Ledger/Function")
                 for metric in ("IteratorAge", "DestinationDeliveryFailures")
             ),
+            ("AWS/Lambda", "Invocations", "FunctionName", "Track/Function"),
             *(
                 ("AWS/DynamoDB", f"{kind}ThrottleEvents", *dimension)
                 for kind in ("Read", "Write")
@@ -160,9 +164,7 @@ class TestAlarms:
 
     def test_elsewhere_silence_is_no_news(self, stack: Stack) -> None:
         missing = {name: alarm["TreatMissingData"] for name, alarm in alarms(stack).items()}
-        assert {name for name, each in missing.items() if each == "notBreaching"} == NAMES - {
-            "sweep-lag"
-        }
+        assert {name for name, each in missing.items() if each != "notBreaching"} == {"sweep-lag"}
 
     def test_row_49_records_that_are_put_aside_ring_at_once(self, stack: Stack) -> None:
         alarm = alarms(stack)["ledger-kept"]
@@ -184,6 +186,13 @@ class TestAlarms:
         # A quiet stage has a call now and then.
         assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (1, 2)
 
+    def test_row_66_the_alarm_says_what_comes_after_an_hour_and_where_to_read_on(
+        self, dev: Stack
+    ) -> None:
+        description = alarms(dev)["campaigns-not-refreshed"]["AlarmDescription"]
+        assert "after an hour every call is answered 503" in description
+        assert "docs/operations.md: LIVE is gone" in description
+
     def test_an_expression_has_at_most_ten_metrics(self, stack: Stack) -> None:
         assert max(len(metrics_of(alarm)) for alarm in alarms(stack).values()) <= 10
 
@@ -196,6 +205,58 @@ class TestAlarms:
         assert dev.remarks == ()
         (remark,) = deployment("dev", logLevel="WARN").remarks
         assert "logLevel WARN" in remark
+
+
+class TestRefusedTokens:
+    """`tokens-refused`: a share of the calls, so that one old app that goes on does not ring."""
+
+    def test_it_is_there_where_tokens_are_asked_for_alone(self, deployment: Deployment) -> None:
+        # While a stage observes, most apps have none yet, and nobody is refused.
+        assert "tokens-refused" not in alarms(deployment("prod", auth="observe"))
+
+    def test_it_counts_calls_however_many_messages_they_had(self, prod: Stack) -> None:
+        stats = [each["MetricStat"] for each in self.parts(prod) if "MetricStat" in each]
+        assert {(each["Metric"]["MetricName"], each["Stat"]) for each in stats} == {
+            # The function writes one line a call, whatever it refused of it.
+            ("TokenRefused", "SampleCount"),
+            ("Invocations", "Sum"),
+        }
+
+    @pytest.mark.parametrize(
+        ("refused", "calls", "rings"),
+        [
+            (19, 19, False),
+            (20, 80, False),
+            (20, 79, True),
+            (1_000, 10_000, False),
+            (2_600, 10_000, True),
+            (0, 10_000, False),
+        ],
+    )
+    def test_more_than_a_quarter_of_the_calls_and_at_least_twenty(
+        self, prod: Stack, refused: int, calls: int, rings: bool
+    ) -> None:
+        alarm = alarms(prod)["tokens-refused"]
+        assert (alarm["EvaluationPeriods"], self.parts(prod)[1]["MetricStat"]["Period"]) == (2, 900)
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        value = worth(self.parts(prod)[0]["Expression"], refused=refused, calls=calls)
+        assert (value > alarm["Threshold"]) is rings
+
+    def test_the_dashboard_shows_the_share_in_every_stage(self, stack: Stack) -> None:
+        shown = [line[0].get("expression", "") for line in lines(stack) if len(line) == 1]
+        assert [each for each in shown if "refused" in each] == [self.EXPRESSION]
+
+    EXPRESSION = "IF(refused >= 20, 100 * refused / calls, 0)"
+
+    def parts(self, stack: Stack) -> list[Json]:
+        found: list[Json] = alarms(stack)["tokens-refused"]["Metrics"]
+        return found
+
+
+def worth(expression: str, **figures: int) -> float:
+    """What CloudWatch makes of an `IF(condition, then, otherwise)`."""
+    condition, then, otherwise = re.fullmatch(r"IF\((.+), (.+), (.+)\)", expression).groups()  # type: ignore[union-attr] # else it fails
+    return float(eval(f"({then}) if ({condition}) else ({otherwise})", dict(figures)))  # noqa: S307 - our own template's
 
 
 class TestMetrics:
@@ -307,11 +368,11 @@ class TestDocument:
             title = re.sub(r"[\s|+-]+", " ", widget["properties"]["title"])
             assert f"{title}" in text
 
-    def test_it_counts_metrics_and_alarms_rightly(self, dev: Stack) -> None:
-        text = DOCUMENT.read_text(encoding="utf-8")
+    def test_it_counts_metrics_and_alarms_rightly(self, prod: Stack) -> None:
+        text = " ".join(DOCUMENT.read_text(encoding="utf-8").split())
         reasons = [of_decision(reason) for reason in Reason if reason is not Reason.NEWER]
         silences = [name for name in reasons if name.startswith("Silence")]
-        read = sum(len(metrics_of(alarm)) for alarm in alarms(dev).values())
+        read = sum(len(metrics_of(alarm)) for alarm in alarms(prod).values())
         assert f"{len(Metric)} of the stage" in text
         assert f"{len(FactKind)} kinds of facts" in text
         assert f"{len(silences)} reasons for silence" in text

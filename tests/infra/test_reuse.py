@@ -19,6 +19,7 @@ from functions.track.routes import ROUTES as PUBLIC
 from infra import SoftAsk, Stage
 from infra.examples import own_app
 from infra.stages import ROOT, StageError
+from tests.infra.conftest import Stack
 
 pytestmark = pytest.mark.xdist_group("template")
 
@@ -102,6 +103,27 @@ class TestOwnApp:
         example.alone.has_resource_properties(
             "AWS::Lambda::Function", {"Environment": {"Variables": variables}}
         )
+
+    def test_the_doctor_and_the_runbook_find_what_a_stack_of_softask_s_own_has(
+        self, example: Synthesised, dev: Stack
+    ) -> None:
+        assert set(example.shop.find_outputs("*")) == set(dev.outputs)
+
+    def test_the_outputs_name_the_app_s_own_tables_and_api(self, example: Synthesised) -> None:
+        outputs = example.shop.find_outputs("*")
+        assert outputs["ProfilesTable"]["Value"]["Fn::ImportValue"].startswith("shop-data:")
+        [api] = example.shop.find_resources("AWS::ApiGatewayV2::Api")
+        assert api in json.dumps(outputs["ApiUrl"]["Value"])
+
+    def test_a_stack_tells_of_one_deployment(self) -> None:
+        stack = cdk.Stack(cdk.App(), "Both")
+        code = lambda_.Code.from_inline(CODE)
+        first, second = (
+            SoftAsk(stack, name, stage=Stage(name=name), code=code) for name in ("first", "second")
+        )
+        first.write_outputs()
+        with pytest.raises(StageError, match=r"outputs of another .* a stack of its own"):
+            second.write_outputs()
 
     def test_two_deployments_may_share_a_stack(self) -> None:
         stack = cdk.Stack(cdk.App(), "Both")

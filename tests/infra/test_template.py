@@ -4,14 +4,16 @@ import json
 import re
 from hashlib import sha256
 from io import StringIO
+from typing import Any
 
+import msgspec
 import pytest
 from aws_cdk import assertions
 from rich.console import Console
 
 from functions.admin.routes import ROUTES as ADMIN
 from functions.track.routes import ROUTES as PUBLIC
-from infra.synth import COUNTED, WIDTH, Template, listing
+from infra.synth import WIDTH, listing
 from tests.infra.conftest import Deployment, Stack
 
 pytestmark = pytest.mark.xdist_group("template")
@@ -35,7 +37,6 @@ TIMEOUTS = [("Track", 29), ("Admin", 29), ("Sweep", 300), ("Ledger", 60)]
 
 XRAY = {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}
 
-
 SHARED_VARIABLES = frozenset({"SOFTASK_STAGE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"})
 PROFILE_VARIABLES = {
     "SOFTASK_SALT": "{stage}/${{AWS::AccountId}}/${{AWS::Region}}",
@@ -48,7 +49,7 @@ PROFILE_VARIABLES = {
 }
 AUTH = {"dev": "off", "prod": "enforce"}
 OWN_VARIABLES = {
-    "Track": PROFILE_VARIABLES,
+    "Track": {**PROFILE_VARIABLES, "SOFTASK_PUBLIC_HOST": ""},
     "Admin": {
         **PROFILE_VARIABLES,
         "SOFTASK_LEDGER_TABLE": "Tables/Ledger",
@@ -65,13 +66,22 @@ OWN_VARIABLES = {
 
 def observability(function: str) -> set[tuple[str, str]]:
     own_logs = f"{function}/Logs.Arn"
-    return XRAY | {("logs:CreateLogStream", own_logs), ("logs:PutLogEvents", own_logs)}
+    return {("logs:CreateLogStream", own_logs), ("logs:PutLogEvents", own_logs)}
 
 
 def device_keys(stack: Stack) -> str:
     """The parameters with the private halves of the keys that sign devices' tokens."""
     account = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}"
     return f"{account}:parameter/softask/{stack.stage}/device-keys/*"
+
+
+def rights(stack: Stack) -> set[tuple[str, str]]:
+    """What all roles together are allowed."""
+    return {pair for role in stack.of("AWS::IAM::Role") for pair in stack.allowed(role)}
+
+
+def on_everything(stack: Stack) -> set[tuple[str, str]]:
+    return {pair for pair in rights(stack) if pair[1] == "*"}
 
 
 def table_keys(stack: Stack, table: str) -> dict[str, tuple[str, str]]:
@@ -174,12 +184,17 @@ class TestPermissions:
             ("Admin/Role", "ssm:PutParameter"),
         }
 
-    def test_x_ray_s_put_is_the_only_wildcard(self, stack: Stack) -> None:
-        granted = {pair for role in stack.of("AWS::IAM::Role") for pair in stack.allowed(role)}
-        assert {pair for pair in granted if pair[1] == "*"} == XRAY
+    def test_x_ray_s_put_is_the_only_right_on_everything(
+        self, stack: Stack, deployment: Deployment
+    ) -> None:
+        assert on_everything(stack) == set()
+        assert on_everything(deployment("prod", tracing="true")) == XRAY
+
+    def test_wildcards_are_within_one_bucket_and_the_stage_s_keys(self, stack: Stack) -> None:
+        granted = rights(stack)
         assert not {action for action, _ in granted if "*" in action}
         # The objects of the bucket that holds nothing but failed records, and the stage's keys.
-        assert {pair for pair in granted - XRAY if "*" in pair[1]} == {
+        assert {pair for pair in granted if "*" in pair[1]} == {
             ("s3:PutObject", "Ledger/FailedRecords.Arn/*"),
             ("ssm:GetParameter", device_keys(stack)),
             ("ssm:PutParameter", device_keys(stack)),
@@ -258,6 +273,10 @@ class TestTables:
                 assert replica["DeletionProtectionEnabled"] is protected
 
 
+def functions(stack: Stack) -> list[dict[str, Any]]:
+    return [each.properties for each in stack.of(FUNCTION).values()]
+
+
 class TestFunctions:
     def test_four_functions_of_one_asset(self, stack: Stack) -> None:
         functions = stack.of(FUNCTION)
@@ -267,11 +286,10 @@ class TestFunctions:
         assert len({json.dumps(each.properties["Code"]) for each in functions.values()}) == 1
 
     @pytest.mark.parametrize("name", FUNCTIONS)
-    def test_arm64_python_3_13_traced_with_json_logs(self, stack: Stack, name: str) -> None:
+    def test_arm64_python_3_13_with_json_logs(self, stack: Stack, name: str) -> None:
         function = stack.get(FUNCTION, f"{name}/Function")
         assert function["Runtime"] == "python3.13"
         assert function["Architectures"] == ["arm64"]
-        assert function["TracingConfig"] == {"Mode": "Active"}
         assert function["LoggingConfig"]["LogFormat"] == "JSON"
         assert stack.show(function["LoggingConfig"]["LogGroup"]) == f"{name}/Logs"
         assert stack.show(function["Role"]) == f"{name}/Role.Arn"
@@ -302,6 +320,13 @@ class TestFunctions:
         assert restored(prod) == on
         assert restored(deployment("dev", snapStart="true")) == on
         assert restored(deployment("prod", snapStart="false")) == {}
+
+    def test_functions_are_traced_where_the_stage_asks_for_it(
+        self, stack: Stack, deployment: Deployment
+    ) -> None:
+        assert not [each for each in functions(stack) if "TracingConfig" in each]
+        traced = functions(deployment("prod", tracing="true"))
+        assert [each["TracingConfig"] for each in traced] == [{"Mode": "Active"}] * 4
 
     def test_an_emulator_s_machine_may_choose_the_architecture(
         self, deployment: Deployment
@@ -346,6 +371,19 @@ class TestEnvironment:
         function = deployment("prod", auth="observe").get(FUNCTION, f"{name}/Function")
         assert function["Environment"]["Variables"]["SOFTASK_AUTH"] == "observe"
 
+    @pytest.mark.parametrize("name", ["Track", "Admin"])
+    def test_a_stage_that_takes_tables_over_keeps_the_salt_that_their_keys_were_made_with(
+        self, deployment: Deployment, name: str
+    ) -> None:
+        salt = "prod/000000000000/eu-west-1"
+        function = deployment("prod", salt=salt).get(FUNCTION, f"{name}/Function")
+        assert function["Environment"]["Variables"]["SOFTASK_SALT"] == salt
+
+    def test_the_host_that_apps_shall_call_may_be_another(self, deployment: Deployment) -> None:
+        stack = deployment("prod", publicHost="push.example.com")
+        variables = stack.get(FUNCTION, "Track/Function")["Environment"]["Variables"]
+        assert variables["SOFTASK_PUBLIC_HOST"] == "push.example.com"
+
     def test_prod_without_write_keys_refuses_every_call_and_says_so(
         self, dev: Stack, prod: Stack, deployment: Deployment
     ) -> None:
@@ -353,7 +391,9 @@ class TestEnvironment:
         assert variables["SOFTASK_WRITE_KEY_HASHES"] == ""
         (remark,) = prod.remarks
         assert "no write keys" in remark
-        assert "-c writeKeyHashes=" in remark
+        assert "softask keys create write" in remark
+        # Not `-c`: the next deployment without it would refuse every call again.
+        assert "-c" not in remark.split()
         assert dev.remarks == ()
         assert deployment("prod", writeKeyHashes=sha256(b"key").hexdigest()).remarks == ()
 
@@ -544,7 +584,6 @@ class TestApi:
         [
             ("POST /v1/devices", 100, 200),
             ("GET /v1/projects/{writeKey}/settings", 200, 400),
-            ("GET /openapi.json", 20, 40),
             ("PUT /v1/admin/campaigns/{id}", 20, 40),
         ],
     )
@@ -553,6 +592,15 @@ class TestApi:
     ) -> None:
         settings = prod.get("AWS::ApiGatewayV2::Stage", "Api/Stage")["RouteSettings"]
         assert settings[route] == {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
+
+    def test_row_50_what_needs_no_key_and_no_app_calls_is_hardly_let_through(
+        self, stack: Stack
+    ) -> None:
+        settings = stack.get("AWS::ApiGatewayV2::Stage", "Api/Stage")["RouteSettings"]
+        assert settings["GET /openapi.json"] == {
+            "ThrottlingRateLimit": 2,
+            "ThrottlingBurstLimit": 5,
+        }
 
     def test_row_50_every_admin_route_has_a_throttle_of_its_own(self, stack: Stack) -> None:
         settings = stack.get("AWS::ApiGatewayV2::Stage", "Api/Stage")["RouteSettings"]
@@ -627,32 +675,67 @@ class TestStack:
             "CountersTable",
             "LedgerFunction",
             "FailedRecords",
+            "DeadLetters",
         }
 
-    def test_the_listing_knows_every_kind_of_resource(self, stack: Stack) -> None:
-        shown = listed(stack, 8_000)
-        assert "Other" not in shown
-        for resource in stack.resources.values():
-            assert resource.name in shown or resource.type in COUNTED
+
+class TestListing:
+    """What `make synth` prints."""
+
+    def test_what_differs_between_the_stages_stands_side_by_side(
+        self, dev: Stack, prod: Stack
+    ) -> None:
+        [differs, _] = listed(dev, prod).split("The same in all")
+        for setting, (of_dev, of_prod) in {
+            "auth": ("off", "enforce"),
+            "canary": ("off", "on"),
+            "keepData": ("off", "on"),
+            "logRetention": ("ONE_WEEK", "THREE_MONTHS"),
+            "throttleRate": ("50", "1000"),
+            "CloudWatch::Alarm": ("23", "24"),
+            "CodeDeploy::Application": ("none", "1"),
+        }.items():
+            assert re.search(rf"│ {setting} +│ {of_dev} +│ {of_prod} +│", differs)
+        assert re.search(r"GlobalTable .* go with the stack .* resist deletion · outlive", differs)
+
+    def test_it_has_every_setting_and_every_kind_of_resource(self, dev: Stack, prod: Stack) -> None:
+        shown = listed(dev, prod)
+        for setting in set(read_settings(prod)):
+            assert setting in shown
+        for kind in {each.type for each in prod.resources.values()}:
+            assert kind.removeprefix("AWS::") in shown
+
+    def test_it_says_how_it_runs_and_what_guards_it(self, dev: Stack, prod: Stack) -> None:
+        [_, same] = listed(dev, prod).split("The same in all")
         for fact in (
+            "python3.13 arm64, 512 MB",
             "rate(15 minutes)",
-            "TTL expires_at",
-            '{"eventName":["REMOVE","MODIFY"]}',
-            "failures to Ledger/FailedRecords",
-            "POST /v1/batch",
-            "PUT /v1/admin/settings (AWS_IAM)",
+            "100 retries · 12 h at most",
+            f"{len(PUBLIC) + len(ADMIN)} · those of /v1/admin by IAM",
+            "tracing=off",
         ):
-            assert fact in shown
+            assert fact in same
 
-    def test_the_listing_fits_where_no_terminal_says_how_wide_it_is(self, stack: Stack) -> None:
-        shown = listed(stack, WIDTH)
-        assert max(map(len, shown.splitlines())) <= WIDTH == 120
-        assert "/v1/batch" in shown
+    def test_one_stage_alone_differs_from_nothing(self, prod: Stack) -> None:
+        shown = listed(prod)
+        assert "softask-prod" in shown
+        assert "differs" not in shown
+        assert "auth=enforce" in shown
+
+    def test_both_stages_fit_on_a_page_where_no_terminal_says_how_wide_it_is(
+        self, dev: Stack, prod: Stack
+    ) -> None:
+        shown = listed(dev, prod, width=WIDTH).splitlines()
+        assert max(map(len, shown)) <= WIDTH == 100
+        assert len(shown) <= 60
 
 
-def listed(stack: Stack, width: int) -> str:
-    """What `make synth` prints of a stack."""
+def read_settings(stack: Stack) -> list[str]:
+    fields = msgspec.structs.fields(stack.synthesis.stage)
+    return [field.encode_name for field in fields if field.name != "name"]
+
+
+def listed(*stacks: Stack, width: int = 4_000) -> str:
     written = StringIO()
-    template = Template(resources=stack.resources, outputs={})
-    Console(width=width, file=written).print(listing("any", template))
+    Console(width=width, file=written).print(*listing([each.synthesis for each in stacks]))
     return written.getvalue()
