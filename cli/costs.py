@@ -72,8 +72,8 @@ _SAYS = {
     "milliseconds": "milliseconds of a function, a call",
     "memory": "GB of memory of a function",
     "line": "bytes of log a call: the access log's line and the function's own",
-    "traced": "of the calls are traced, beside the first of each second: so Lambda samples for"
-    " X-Ray",
+    "traced": "of the calls are traced where the stage has `tracing`, beside the first of each"
+    " second: so Lambda samples for X-Ray",
     "months": "months a profile stays after its last message; the stored ones are then this"
     " month's users and those that came new in so many months",
     "profile": "bytes of a profile; at 1,500, a write is two units",
@@ -84,12 +84,15 @@ _SAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A month of so many users. Dollars by item; `mirrored`: what the whole feed adds."""
+    """A month of so many users. Dollars by item; what the whole feed adds, `mirrored`, and what
+    `tracing` does.
+    """
 
     users: int
     calls: float
     dollars: dict[str, float]
     mirrored: float
+    tracing: float
     peak_calls: float
     peak_runs: float
     peak_writes: float
@@ -97,7 +100,7 @@ class Estimate:
 
     @property
     def total(self) -> float:
-        """Dollars, without the mirrored feed."""
+        """Dollars, without the mirrored feed and traces."""
         return sum(self.dollars.values())
 
 
@@ -112,8 +115,7 @@ def estimate(users: int, prices: Prices | None = None, assumed: Assumed | None =
     log = says.line / GB * cost.logged_gb
     writes = calls * says.writes
     ledger = facts * says.fact_units + users * says.new * says.window_units
-    traced = min(calls, DAYS * SECONDS)
-    traced += says.traced * (calls - traced)
+    traced = _traced(calls, says)
     stored = users * (1 + says.new * says.months) * (says.profile + says.ledger) / GB
     batches = visits * says.other / says.batch
     peak = calls / DAYS / SECONDS * says.peak
@@ -123,7 +125,6 @@ def estimate(users: int, prices: Prices | None = None, assumed: Assumed | None =
         "tables": calls * cost.read_unit + (writes + ledger) * cost.write_unit,
         "events": facts * says.told * cost.event,
         "logs": calls * log,
-        "traces": traced * cost.trace,
         "storage": stored * (cost.stored_gb + cost.recoverable_gb),
         "fixed": cost.fixed,
     }
@@ -132,11 +133,18 @@ def estimate(users: int, prices: Prices | None = None, assumed: Assumed | None =
         calls=calls,
         dollars=dollars,
         mirrored=batches * (cost.call + run + log),
+        tracing=traced * cost.trace,
         peak_calls=peak,
         peak_runs=peak * seconds,
         peak_writes=(writes + ledger) / DAYS / SECONDS * says.peak,
         stored_gb=stored,
     )
+
+
+def _traced(calls: float, says: Assumed) -> float:
+    """Lambda takes the first of each second, and a share of the others."""
+    first = min(calls, DAYS * SECONDS)
+    return first + says.traced * (calls - first)
 
 
 # --- limits ---
@@ -172,7 +180,8 @@ _HEAD = """\
 # Capacity and cost
 
 On paper: list prices of us-east-1 (November 2026), no free tier, no discounts, and what is
-assumed below. Put your own figures into `Assumed` in `cli/costs.py`, and run `softask costs`.
+assumed below. `softask costs --users 250000` does the same sums for your own size; to change what
+is assumed, put it into `Assumed` in `cli/costs.py`.
 
 ## Assumed
 """
@@ -182,7 +191,8 @@ _MONTH = """\
 ## Dollars a month
 
 A month's users, and what their calls cost. *Mirrored* comes on top where an app's whole feed is
-sent here instead of what `GET /v1/projects/{writeKey}/settings` asks for.
+sent here instead of what `GET /v1/projects/{writeKey}/settings` asks for, *traced* where the stage
+has `tracing`: X-Ray then costs a small stage more than its tables.
 """
 
 _ONE = """\
@@ -220,7 +230,17 @@ billion calls. With a wrong key, a million cost {refused:.2f} dollars, and no ca
 def page() -> str:
     """The whole page."""
     return "".join(
-        (_HEAD, *_assumed(), _MONTH, *_months(), _ONE, *_arithmetic(), _PEAK, *_peaks(), _end())
+        (
+            _HEAD,
+            *_assumed(),
+            _MONTH,
+            *_months(),
+            _ONE,
+            *_arithmetic(MILLION),
+            _PEAK,
+            *_peaks(),
+            _end(),
+        )
     )
 
 
@@ -239,7 +259,7 @@ def _assumed() -> Iterator[str]:
 def _months() -> Iterator[str]:
     items = list(estimate(1).dollars)
     yield from _table(
-        ["users", "calls", *items, "**all**", "a user", "mirrored"],
+        ["users", "calls", *items, "**all**", "a user", "mirrored", "traced"],
         (
             [
                 f"{each.users:,}",
@@ -248,47 +268,63 @@ def _months() -> Iterator[str]:
                 f"**{each.total:,.2f}**",
                 f"{each.total / each.users:.6f}",
                 f"+ {each.mirrored:,.2f}",
+                f"+ {each.tracing:,.2f}",
             ]
             for each in map(estimate, SIZES)
         ),
     )
 
 
-def _arithmetic() -> Iterator[str]:
-    said, cost, each = Assumed(), Prices(), estimate(MILLION)
-    visits, facts = MILLION * said.active * DAYS, MILLION * said.new * said.facts
+def _arithmetic(users: int) -> Iterator[str]:
+    said, cost, each = Assumed(), Prices(), estimate(users)
+    visits, facts, new = users * said.active * DAYS, users * said.new * said.facts, users * said.new
     run = cost.invocation + said.milliseconds / 1_000 * said.memory * cost.gb_second
-    units = each.calls * said.writes + facts * said.fact_units
-    units += MILLION * said.new * said.window_units
+    units = each.calls * said.writes + facts * said.fact_units + new * said.window_units
+    first = min(each.calls, DAYS * SECONDS)
     lines = [
-        f"days of use  1,000,000 * {said.active:.0%} * {DAYS} = {visits:,.0f}",
+        f"days of use  {users:,} * {said.active:.0%} * {DAYS} = {visits:,.0f}",
         f"calls        {visits:,.0f} * {said.messages} = {each.calls:,.0f}",
         f"API          {each.calls:,.0f} * {cost.call * MILLION:.2f} / million"
-        f" = {each.dollars['API']:.2f}",
-        f"facts        1,000,000 * {said.new:.0%} * {said.facts} = {facts:,.0f}",
+        f" = {each.dollars['API']:,.2f}",
+        f"facts        {users:,} * {said.new:.0%} * {said.facts} = {facts:,.0f}",
         f"functions    ({each.calls:,.0f} + {facts:,.0f}) * {run * MILLION:.4f} / million"
-        f" = {each.dollars['functions']:.2f}",
+        f" = {each.dollars['functions']:,.2f}",
         f"reads        {each.calls:,.0f} * {cost.read_unit * MILLION:.3f} / million"
-        f" = {each.calls * cost.read_unit:.2f}",
+        f" = {each.calls * cost.read_unit:,.2f}",
         f"write units  {each.calls * said.writes:,.0f} + {facts:,.0f} * {said.fact_units}"
-        f" + {MILLION * said.new:,.0f} * {said.window_units} = {units:,.0f}",
+        f" + {new:,.0f} * {said.window_units} = {units:,.0f}",
         f"writes       {units:,.0f} * {cost.write_unit * MILLION:.3f} / million"
-        f" = {units * cost.write_unit:.2f}",
+        f" = {units * cost.write_unit:,.2f}",
         f"events       {facts:,.0f} * {said.told:.0%} * {cost.event * MILLION:.2f} / million"
-        f" = {each.dollars['events']:.2f}",
+        f" = {each.dollars['events']:,.2f}",
         f"logs         {each.calls:,.0f} * {said.line:,} bytes * {cost.logged_gb:.2f} / GB"
-        f" = {each.dollars['logs']:.2f}",
-        f"traces       2,592,000 + {said.traced:.0%} * {each.calls - DAYS * SECONDS:,.0f}"
-        f" = {each.dollars['traces'] / cost.trace:,.0f}, * {cost.trace * MILLION:.2f} / million"
-        f" = {each.dollars['traces']:.2f}",
-        f"stored       1,000,000 * (1 + {said.new:.0%} * {said.months})"
-        f" * {said.profile + said.ledger:,} bytes = {each.stored_gb:g} GB",
-        f"storage      {each.stored_gb:g} GB * ({cost.stored_gb:.2f} + {cost.recoverable_gb:.2f})"
-        f" = {each.dollars['storage']:.2f}",
+        f" = {each.dollars['logs']:,.2f}",
+        f"stored       {users:,} * (1 + {said.new:.0%} * {said.months})"
+        f" * {said.profile + said.ledger:,} bytes = {each.stored_gb:,g} GB",
+        f"storage      {each.stored_gb:,g} GB * ({cost.stored_gb:.2f} + {cost.recoverable_gb:.2f})"
+        f" = {each.dollars['storage']:,.2f}",
+        f"all          {' + '.join(f'{each.dollars[item]:,.2f}' for item in each.dollars)}"
+        f" = {each.total:,.2f}",
+        f"traced       {first:,.0f} + {said.traced:.0%} * {each.calls - first:,.0f}"
+        f" = {each.tracing / cost.trace:,.0f}, * {cost.trace * MILLION:.2f} / million"
+        f" = {each.tracing:,.2f}",
+        f"with traces  {each.total:,.2f} + {each.tracing:,.2f} = {each.total + each.tracing:,.2f}",
         f"peak         {each.calls:,.0f} / {DAYS} / {SECONDS:,} * {said.peak}"
-        f" = {each.peak_calls:.0f} calls a second",
+        f" = {each.peak_calls:,.2f} calls a second",
     ]
     yield "".join(f"    {line}\n" for line in lines)
+
+
+def own(users: int) -> str:
+    """The same sums for a size of one's own, and what its peak comes near to."""
+    each = estimate(users)
+    near = ", ".join(met(each)) or "no limit"
+    return (
+        f"{users:,} users a month: {each.total:,.2f} dollars, {each.tracing:,.2f} more with"
+        f" tracing, {each.mirrored:,.2f} with the whole feed.\n\n"
+        f"{''.join(_arithmetic(users))}\n"
+        f"The peak comes near to: {near}. What is assumed: docs/costs.md.\n"
+    )
 
 
 def _peaks() -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from cli import panels
 from cli.backtest.command import backtest
 from cli.campaigns import (
     SETTINGS,
@@ -45,6 +46,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    cls=panels.Panels,
 )
 
 Endpoint = Annotated[
@@ -110,7 +112,7 @@ def _options(
             stream.reconfigure(errors="backslashreplace")
 
 
-@app.command()
+@app.command(rich_help_panel=panels.TRY)
 def dev(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8080,
     dynamodb_endpoint: Endpoint = None,
@@ -118,7 +120,7 @@ def dev(
     allow_origin: Origins = None,
     auth: AuthMode = "off",
 ) -> None:
-    """Serve the API on 127.0.0.1, with a clock that can be moved.
+    """Serve the API on this machine, with a clock that can be moved.
 
     The write key is dev-write-key.
 
@@ -148,7 +150,7 @@ def dev(
         _fail(f"DynamoDB at {dynamodb_endpoint} does not answer: {error}", 1)
 
 
-@app.command()
+@app.command(rich_help_panel=panels.TRY)
 def demo(dynamodb_endpoint: Endpoint = None, campaign: CampaignFiles = None) -> None:
     """Play the recipe, two weeks included, and check each step.
 
@@ -162,7 +164,7 @@ def demo(dynamodb_endpoint: Endpoint = None, campaign: CampaignFiles = None) -> 
     sys.exit(play(campaign or (), dynamodb_endpoint))
 
 
-@app.command()
+@app.command(rich_help_panel=panels.CAMPAIGNS)
 def validate(
     files: Annotated[
         list[Path] | None,
@@ -183,7 +185,7 @@ def validate(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=panels.REFERENCE)
 def schema(
     settings: Annotated[
         bool, typer.Option("--settings", help="Of the settings file instead.")
@@ -196,9 +198,9 @@ def schema(
     typer.echo((settings_schema() if settings else campaign_schema()).decode(), nl=False)
 
 
-@app.command()
+@app.command(rich_help_panel=panels.REFERENCE)
 def reference() -> None:
-    """Print the campaign reference, made from the code.
+    """Print the campaign reference.
 
     Example: softask reference > docs/campaigns.md
     """
@@ -207,9 +209,9 @@ def reference() -> None:
     typer.echo(page(), nl=False)
 
 
-@app.command("openapi")
+@app.command("openapi", rich_help_panel=panels.REFERENCE)
 def print_openapi() -> None:
-    """Print the OpenAPI document of every route, made from the code.
+    """Print the OpenAPI document of every route.
 
     Example: softask openapi > docs/openapi.json
     """
@@ -218,9 +220,9 @@ def print_openapi() -> None:
     typer.echo(openapi().decode(), nl=False)
 
 
-@app.command("events")
+@app.command("events", rich_help_panel=panels.REFERENCE)
 def print_events() -> None:
-    """Print the page about the bus's events, made from the code.
+    """Print the reference of the events on the bus.
 
     Example: softask events > docs/events.md
     """
@@ -229,31 +231,38 @@ def print_events() -> None:
     typer.echo(page(), nl=False)
 
 
-@app.command("costs")
-def print_costs() -> None:
-    """Print the page about capacity and cost, made from the code.
+@app.command("costs", rich_help_panel=panels.REFERENCE)
+def print_costs(
+    users: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=10_000_000_000, metavar="N", help="The sums for so many users a month."
+        ),
+    ] = None,
+) -> None:
+    """Print capacity and cost on paper, also for your own size.
 
-    Example: softask costs > docs/costs.md
+    Example: softask costs --users 250000
     """
-    from cli.costs import page  # noqa: PLC0415
+    from cli import costs  # noqa: PLC0415 - only here
 
-    typer.echo(page(), nl=False)
+    typer.echo(costs.page() if users is None else costs.own(users), nl=False)
 
 
 # What operators do with a running Softask.
-app.add_typer(campaigns.app, name="campaigns")
-app.add_typer(settings_commands.app, name="settings")
-app.add_typer(users.app, name="user")
-app.add_typer(keys.app, name="keys")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(tables.app, name="tables")
-app.command("token")(token.token)
-app.command("doctor")(doctor.doctor)
-app.command("explain")(explain.explain)
-app.command("report")(report.report)
-app.command("test")(explain.rehearse)
-app.command("backtest")(backtest)
-app.add_typer(moving_in.app, name="import")
+app.add_typer(campaigns.app, name="campaigns", rich_help_panel=panels.CAMPAIGNS)
+app.add_typer(settings_commands.app, name="settings", rich_help_panel=panels.CAMPAIGNS)
+app.command("report", rich_help_panel=panels.CAMPAIGNS)(report.report)
+app.command("backtest", rich_help_panel=panels.CAMPAIGNS)(backtest)
+app.command("explain", rich_help_panel=panels.USERS)(explain.explain)
+app.command("test", rich_help_panel=panels.USERS)(explain.rehearse)
+app.add_typer(users.app, name="user", rich_help_panel=panels.USERS)
+app.add_typer(moving_in.app, name="import", rich_help_panel=panels.USERS)
+app.command("doctor", rich_help_panel=panels.OPERATE)(doctor.doctor)
+app.add_typer(keys.app, name="keys", rich_help_panel=panels.OPERATE)
+app.command("token", rich_help_panel=panels.OPERATE)(token.token)
+app.add_typer(tables.app, name="tables", rich_help_panel=panels.OPERATE)
+app.add_typer(ledger.app, name="ledger", rich_help_panel=panels.OPERATE)
 
 
 def _problems(files: list[Path]) -> Iterator[str]:

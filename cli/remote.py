@@ -16,6 +16,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
+from cli.account import told
 from cli.dev.environment import EndpointRefused, check_endpoint
 
 Json = dict[str, Any]
@@ -82,7 +83,7 @@ class Remote(AbstractContextManager["Remote"]):
     """One server's admin API. Every call answers the body of a 200, or raises `RemoteError`."""
 
     def __init__(self, target: Target, transport: httpx.BaseTransport | None = None) -> None:
-        self.url = _checked(target.url)
+        self.url = checked(target.url)
         signature = _signature(target) if self.url.startswith("https:") else None
         self._http = httpx.Client(
             auth=signature,
@@ -153,7 +154,8 @@ def _encoded(body: Json) -> Json:
 # --- where to ---
 
 
-def _checked(url: str) -> str:
+def checked(url: str) -> str:
+    """The URL without a slash at its end; raises `BadTarget` where no call can go there."""
     try:
         parts = httpx.URL(url)
     except httpx.InvalidURL:
@@ -216,7 +218,7 @@ def _signature(target: Target) -> Signature:
         credentials = session.get_credentials()
         configured = session.get_config_variable("region")
     except BotoCoreError as error:
-        raise BadTarget(f"The AWS credentials cannot be used: {error}") from None
+        raise BadTarget(told(error)) from None
     if credentials is None:
         raise BadTarget("There are no AWS credentials here: name a profile (--profile), or log in.")
     region = target.region or region_of(target.url) or configured

@@ -18,8 +18,8 @@ _REFUSED = "ConditionalCheckFailedException"
 Item = dict[str, Any]
 
 
-class NotAlike(Exception):
-    """Tables of different keys: one cannot be the other, restored."""
+class NotAPair(Exception):
+    """One cannot be the other, restored. The message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,20 @@ class Copied:
 
 
 class Restored:
-    """A restored table and the live one. Raises `NotAlike`, and what boto3 raises."""
+    """A restored table and the live one. Raises `NotAPair`, and what boto3 raises."""
 
     def __init__(self, restored: str, live: str, session: boto3.Session) -> None:
+        _check_named(restored, live)
         self._client: Any = session.client("dynamodb", config=_CONFIG)
         self._restored, self._live = restored, live
-        self._keys = self._keys_of(restored)
-        if self._keys != self._keys_of(live):
-            raise NotAlike(f"{restored} and {live} have different keys")
+        one, other = self._described(restored), self._described(live)
+        if one["TableArn"] == other["TableArn"]:
+            raise NotAPair(f"{restored} is both: name the restored table, then the live one.")
+        self._keys = _keys_of(one)
+        if self._keys != _keys_of(other):
+            raise NotAPair(
+                f"{restored} and {live} have different keys: name the same table of both."
+            )
 
     def compare(self) -> Compared:
         """Reads both as they are now; what only the live one has is not counted."""
@@ -60,6 +66,8 @@ class Restored:
 
         deleted_in: the live table of profiles, by which items of users who were deleted stay away.
         """
+        if deleted_in is not None:
+            _check_named(deleted_in)
         written = left = deleted = 0
         known: tuple[str, bool] = ("", False)
         for item in self._items():
@@ -74,9 +82,8 @@ class Restored:
                 left += 1
         return Copied(written, left, deleted)
 
-    def _keys_of(self, table: str) -> list[tuple[str, str]]:
-        about = self._client.describe_table(TableName=table)["Table"]
-        return [(each["AttributeName"], each["KeyType"]) for each in about["KeySchema"]]
+    def _described(self, table: str) -> dict[str, Any]:
+        return dict(self._client.describe_table(TableName=table)["Table"])
 
     def _items(self) -> Iterator[Item]:
         pages = self._client.get_paginator("scan").paginate(
@@ -99,16 +106,36 @@ class Restored:
         return "deleted_at" in found.get("Item", {})
 
     def _put(self, item: Item, replace: bool) -> bool:
-        name = "deleted_at" if replace else self._keys[0][0]
+        condition = _no_tombstone(item) if replace else self._missing()
         try:
-            self._client.put_item(
-                TableName=self._live,
-                Item=item,
-                ConditionExpression="attribute_not_exists(#name)",
-                ExpressionAttributeNames={"#name": name},
-            )
+            self._client.put_item(TableName=self._live, Item=item, **condition)
         except ClientError as error:
             if error.response["Error"]["Code"] != _REFUSED:
                 raise
             return False
         return True
+
+    def _missing(self) -> dict[str, Any]:
+        return {
+            "ConditionExpression": "attribute_not_exists(#key)",
+            "ExpressionAttributeNames": {"#key": self._keys[0][0]},
+        }
+
+
+def _no_tombstone(item: Item) -> dict[str, Any]:
+    """Nor, of what counts its revisions, a newer one: functions refuse an older `LIVE`."""
+    condition = {"ConditionExpression": "attribute_not_exists(deleted_at)"}
+    if "revision" not in item:
+        return condition
+    condition["ConditionExpression"] += " AND NOT revision > :revision"
+    return {**condition, "ExpressionAttributeValues": {":revision": item["revision"]}}
+
+
+def _check_named(*tables: str) -> None:
+    """An unset variable of the shell arrives as no name at all."""
+    if not all(tables):
+        raise NotAPair("A table's name is empty: is the shell's variable set (echo $PROFILES)?")
+
+
+def _keys_of(about: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(each["AttributeName"], each["KeyType"]) for each in about["KeySchema"]]

@@ -56,9 +56,9 @@ def backtest(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """What a campaign would have done, by recorded events.
+    """Replay recorded events through a campaign.
 
-    They go through the rules that run in production.
+    It tells what the campaign would have done, by the rules that run in production.
 
     Example: softask backtest campaigns/push-softask.yaml events.jsonl.gz
     """

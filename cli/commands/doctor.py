@@ -1,21 +1,31 @@
 """`softask doctor`: whether a deployed Softask is well, and what to do where it is not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.commands.target import DEV_SERVER, Profile, Region, Url, fail, remote_at
+from cli.commands.account import Profile, Region, opened
+from cli.commands.target import DEV_SERVER, fail
 
 if TYPE_CHECKING:
-    from boto3 import Session
+    from rich.text import Text
 
-    from cli.doctor.checks import Finding
     from cli.doctor.readings import Readings
+    from cli.doctor.verdicts import Finding
 
 StackName = Annotated[
     str | None,
     typer.Option("--stack", metavar="NAME", help="The stack's name, such as softask-prod."),
+]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="SOFTASK_URL",
+        metavar="URL",
+        help="Where the API is; else what the stack says, or without one the dev server.",
+    ),
 ]
 WriteKey = Annotated[
     str | None,
@@ -25,30 +35,38 @@ WriteKey = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
 
-_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "not checked": "dim"}
+_STYLES = {"fail": "bold red", "warn": "yellow", "not checked": "dim", "ok": "green"}
+"""Of each verdict, in the order in which they are summed up."""
 
 
 def doctor(
     stack: StackName = None,
     write_key: WriteKey = None,
     as_json: AsJson = False,
-    url: Url = DEV_SERVER,
+    url: Url = None,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
     """Check a deployed stack, or a dev server, and say what to do.
 
-    It changes nothing. Exits with 1 if anything failed; what could not be read is not checked, and
-    never ok. Alarms, lags, dead letters and tables need --stack and its account's credentials.
+    It changes nothing. Exits with 1 if anything failed, or the stack cannot be read; what else
+    could not be read is not checked, and never ok. Without AWS credentials it checks what needs
+    none; without --stack nothing of alarms, functions, lags, dead letters and tables.
 
-    Example: softask doctor --url https://push.example.com --stack softask-prod
+    Example: softask doctor --stack softask-prod
     """
-    from cli.doctor.checks import Verdict, examine  # noqa: PLC0415 - it reads the functions
-    from cli.doctor.reading import read  # noqa: PLC0415 - httpx, boto3
+    from cli.doctor.checks import examine  # noqa: PLC0415 - it reads the functions
+    from cli.doctor.reading import Asked, read  # noqa: PLC0415 - httpx, boto3
+    from cli.doctor.verdicts import Verdict  # noqa: PLC0415
+    from cli.remote import RemoteError, region_of  # noqa: PLC0415 - httpx, botocore
 
-    with remote_at(url, profile, region) as remote:
-        session = _session(remote.url, profile, region) if stack else None
-        readings = read(remote, session, stack, write_key)
+    url = url or (None if stack else DEV_SERVER)
+    region = region or (region_of(url) if url else None)
+    with opened(profile, region) as account:
+        try:
+            readings = read(Asked(url, stack, write_key, profile, region), account)
+        except RemoteError as error:
+            fail(str(error), error.exit_code)
     findings = examine(readings)
     healthy = all(finding.verdict is not Verdict.FAIL for finding in findings)
     if as_json:
@@ -59,32 +77,42 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _session(url: str, profile: str | None, region: str | None) -> "Session":
-    import boto3  # noqa: PLC0415 - slow to import
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-
-    from cli.remote import region_of  # noqa: PLC0415
-
-    try:
-        return boto3.Session(profile_name=profile, region_name=region or region_of(url))
-    except BotoCoreError as error:
-        fail(f"The AWS credentials cannot be used: {error}", 2)
-
-
 def _put(findings: Sequence["Finding"]) -> None:
+    """What was checked, a line each; then, by their reason, the names of what was not."""
     from rich.text import Text  # noqa: PLC0415
 
     from cli import render  # noqa: PLC0415 - rich
+    from cli.doctor.verdicts import Verdict  # noqa: PLC0415
 
-    rows = [
-        (
-            Text(finding.verdict, _STYLES[finding.verdict]),
-            finding.check,
-            f"{finding.seen.rstrip('.')}. Next: {finding.todo}" if finding.todo else finding.seen,
-        )
-        for finding in findings
-    ]
+    rows = []
+    unchecked: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.verdict is Verdict.NOT_CHECKED:
+            unchecked.setdefault(finding.seen, []).append(finding.check)
+        else:
+            word = Text(finding.verdict, _STYLES[finding.verdict])
+            rows.append((word, finding.check, _said(finding)))
     render.put(render.table(("", "check", "what was seen"), rows))
+    for why, names in unchecked.items():
+        render.put(
+            Text(f"\nnot checked: {', '.join(names)}", "dim"), Text(f"  {render.printable(why)}")
+        )
+    render.put(Text(f"\n{_sum(findings)}"))
+
+
+def _said(finding: "Finding") -> "Text":
+    from rich.text import Text  # noqa: PLC0415
+
+    from cli.render import printable  # noqa: PLC0415 - rich
+
+    told = Text(printable(finding.seen))
+    return told.append(f"\nNext: {printable(finding.todo)}", "italic") if finding.todo else told
+
+
+def _sum(findings: Iterable["Finding"]) -> str:
+    """`1 fail, 2 warn, 17 ok`."""
+    verdicts = [finding.verdict.value for finding in findings]
+    return ", ".join(f"{verdicts.count(word)} {word}" for word in _STYLES if word in verdicts)
 
 
 def _put_json(readings: "Readings", findings: Sequence["Finding"], healthy: bool) -> None:

@@ -56,7 +56,7 @@ def explain(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Whether a user would see a campaign, or why not.
+    """Say whether a user would see a campaign, or why not.
 
     Every condition is listed with its value. Changes nothing.
 
@@ -91,7 +91,7 @@ def rehearse(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """What the next trigger of a test user will do.
+    """Say what the next trigger of a test user will do.
 
     Test users stand in the settings.
 

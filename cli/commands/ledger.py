@@ -1,13 +1,12 @@
 """`softask ledger`: what the ledger could not take, and taking it again."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.commands import consent
-from cli.commands.target import Yes, fail
+from cli.commands.account import Profile, Region, opened
+from cli.commands.target import Yes
 
 if TYPE_CHECKING:
     from cli.replay import Kept, Replay
@@ -26,13 +25,6 @@ Bucket = Annotated[
 ]
 Function = Annotated[
     str, typer.Option("--function", metavar="NAME", help="The stack's output LedgerFunction.")
-]
-Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="An AWS profile.")]
-Region = Annotated[
-    str | None,
-    typer.Option(
-        "--region", metavar="NAME", help="The AWS region, if the profile does not say it."
-    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="List what is kept, and do nothing.")]
 
@@ -54,7 +46,10 @@ def replay(
 
     Example: softask ledger replay --bucket B --function F --dry-run
     """
-    with _opened(bucket, function, profile, region) as failures:
+    with opened(profile, region) as account:
+        from cli.replay import Replay  # noqa: PLC0415 - boto3
+
+        failures = Replay(bucket, function, account)
         found = failures.kept()
         if not found:
             typer.echo("Nothing is kept in that bucket.")
@@ -64,32 +59,6 @@ def replay(
             if not yes:
                 consent.ask(f"Feed {_objects(len(found))} to {function}?", "Nothing was replayed.")
             _take(failures, found)
-
-
-@contextmanager
-def _opened(
-    bucket: str, function: str, profile: str | None, region: str | None
-) -> Iterator["Replay"]:
-    """What AWS refuses within the block ends the command."""
-    import boto3  # noqa: PLC0415 - slow to import
-    from botocore.exceptions import (  # noqa: PLC0415
-        BotoCoreError,
-        ClientError,
-        NoCredentialsError,
-        NoRegionError,
-    )
-
-    from cli.replay import Replay  # noqa: PLC0415
-
-    try:
-        session = boto3.Session(profile_name=profile, region_name=region)
-        yield Replay(bucket, function, session)
-    except NoRegionError:
-        fail("Nothing says the AWS region: name it (--region).", 2)
-    except NoCredentialsError:
-        fail("There are no AWS credentials here: name a profile (--profile), or log in.", 2)
-    except (BotoCoreError, ClientError) as error:
-        fail(f"AWS: {error}")
 
 
 def _list(found: list["Kept"]) -> None:

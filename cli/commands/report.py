@@ -70,9 +70,9 @@ def report(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """What a campaign led to, by arm: opt-ins, shows, retries, goals.
+    """Report what a campaign led to, with 95 % intervals.
 
-    Whether the soft ask earns its place, with 95 % intervals.
+    By arm: opt-ins, shows, retries and goals; and whether the soft ask earns its place.
 
     Example: softask report push-softask --from 2026-11-01 --html report.html
     """

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands import consent
-from cli.commands.target import Profile, Region, Yes, fail
+from cli.commands.account import Profile, Region, opened
+from cli.commands.target import Yes, fail
 
 if TYPE_CHECKING:
     from cli.restoring import Restored
@@ -38,7 +39,10 @@ def copy(
     restored: From,
     live: To,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Also what is there, but for deleted users.")
+        bool,
+        typer.Option(
+            "--replace", help="Also what is there, but for deleted users and a newer LIVE."
+        ),
     ] = False,
     deleted_in: Annotated[
         str | None,
@@ -66,15 +70,11 @@ def copy(
 def _opened(
     restored: str, live: str, profile: str | None, region: str | None
 ) -> Iterator["Restored"]:
-    """What AWS refuses within the block ends the command."""
-    import boto3  # noqa: PLC0415 - slow to import
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    """What is no such pair, or AWS refuses within the block, ends the command."""
+    with opened(profile, region) as account:
+        from cli.restoring import NotAPair, Restored  # noqa: PLC0415 - boto3
 
-    from cli.restoring import NotAlike, Restored  # noqa: PLC0415
-
-    try:
-        yield Restored(restored, live, boto3.Session(profile_name=profile, region_name=region))
-    except NotAlike as error:
-        fail(f"{error}: name the same table of both.", 2)
-    except (BotoCoreError, ClientError) as error:
-        fail(f"AWS: {error}")
+        try:
+            yield Restored(restored, live, account)
+        except NotAPair as error:
+            fail(str(error), 2)

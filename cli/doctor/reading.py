@@ -1,67 +1,82 @@
 """Reads all that checks want; what could not be read is no reason to read no more."""
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import boto3
 
 from cli.doctor import server, stack
-from cli.doctor.readings import Answer, Behind, Readings, Unread, WriteKey, nothing_behind
-from cli.remote import Remote
+from cli.doctor.readings import Behind, Readings, Unread, nothing_behind
+from cli.remote import Remote, RemoteError, Target, checked
 from functions.clock import wall_clock
 
 
-def read(
-    remote: Remote, session: boto3.Session | None, name: str | None, write_key: str | None
-) -> Readings:
-    """Of the server, and of the stack of that name, if one is named."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to check: a server, a stack, or both. Without a URL, the stack tells it."""
+
+    url: str | None
+    stack: str | None
+    write_key: str | None = None
+    profile: str | None = None
+    region: str | None = None
+
+
+_FOR_ALL = ("answer", "write_key", "zipped")
+_FOR_OPERATORS = ("keys", "campaigns", "server_at", "prompts")
+"""What needs a signature, but on this machine."""
+
+
+def read(asked: Asked, account: boto3.Session) -> Readings:
+    """Raises `BadTarget` where the URL is none."""
     now = wall_clock()
-    is_local = remote.url.startswith("http:")
-    with server.open_http(is_local) as http:
-        answer = server.first_call(http, remote.url, wall_clock)
-        behind = _behind(session, name, now, is_local)
+    behind = _behind(asked, account, now)
+    told = asked.url or ("" if isinstance(behind.stack, Unread) else behind.stack.url)
+    url = checked(told) if told else ""
+    unread: Any = dict.fromkeys((*_FOR_ALL, *_FOR_OPERATORS), Unread("nothing says where it is"))
+    blank = Readings(now=now, named=asked.stack or "", url=url, behind=behind, **unread)
+    return _of_server(blank, asked) if url else blank
+
+
+def _of_server(blank: Readings, asked: Asked) -> Readings:
+    """An account still tells what it knows, where the server does not."""
+    url = blank.url
+    with server.open_http(blank.is_local) as http:
+        answer = server.first_call(http, url, wall_clock)
         if isinstance(answer, Unread):
-            return _unanswered(remote, answer, behind, now)
-        tried = server.try_write_key(http, remote.url, write_key)
-    return _answered(remote, answer, tried, behind, now)
+            return _without(blank, (*_FOR_ALL, *_FOR_OPERATORS), answer)
+        tried = server.try_write_key(http, url, asked.write_key)
+        zipped = server.try_gzip(http, url)
+    answered = replace(blank, answer=answer, write_key=tried, zipped=zipped)
+    try:
+        remote = Remote(Target(url, asked.profile, asked.region))
+    except RemoteError as error:
+        return _without(answered, _FOR_OPERATORS, Unread(str(error).removesuffix(".")))
+    with remote:
+        return _of_operator(answered, remote)
 
 
-_NO_ANSWER = Unread("the server does not answer")
-
-
-def _answered(
-    remote: Remote, answer: Answer, tried: WriteKey | Unread, behind: Behind, now: int
-) -> Readings:
+def _of_operator(answered: Readings, remote: Remote) -> Readings:
     campaigns = server.read_campaigns(remote)
-    told = server.read_prompts(remote, campaigns)
-    return Readings(
-        now=now,
-        url=remote.url,
-        answer=answer,
-        write_key=tried,
+    reported = server.read_prompts(remote, campaigns)
+    server_at, prompts = (reported, reported) if isinstance(reported, Unread) else reported
+    return replace(
+        answered,
         keys=server.read_keys(remote),
         campaigns=campaigns,
-        server_at=told if isinstance(told, Unread) else told[0],
-        prompts=told if isinstance(told, Unread) else told[1],
-        behind=behind,
+        server_at=server_at,
+        prompts=prompts,
     )
 
 
-def _unanswered(remote: Remote, answer: Unread, behind: Behind, now: int) -> Readings:
-    """An account still tells what it knows, where the server does not."""
-    return Readings(
-        now=now,
-        url=remote.url,
-        answer=answer,
-        write_key=_NO_ANSWER,
-        keys=_NO_ANSWER,
-        campaigns=_NO_ANSWER,
-        server_at=_NO_ANSWER,
-        prompts=_NO_ANSWER,
-        behind=behind,
-    )
+def _without(readings: Readings, parts: tuple[str, ...], why: Unread) -> Readings:
+    unread: Any = dict.fromkeys(parts, why)
+    return replace(readings, **unread)
 
 
-def _behind(session: boto3.Session | None, name: str | None, now: int, is_local: bool) -> Behind:
-    if session is not None and name is not None:
-        return stack.read_stack(session, name, now)
-    if is_local:
+def _behind(asked: Asked, account: boto3.Session, now: int) -> Behind:
+    if asked.stack is not None:
+        return stack.read_stack(account, asked.stack, now)
+    if asked.url is not None and asked.url.startswith("http:"):
         return nothing_behind("a dev server has no stack")
     return nothing_behind("no stack was named: --stack softask-prod")

@@ -14,9 +14,13 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What could not be read; `why` is for people."""
+    """What could not be read; `why` is for people.
+
+    is_fault: the server is to blame, and no right that is missing.
+    """
 
     why: str
+    is_fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,14 @@ class WriteKey:
 
     status: int
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Zipped:
+    """How a gzipped body was answered that has no key; `field` is whom the answer blames."""
+
+    status: int
+    field: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,14 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """`is_stopped`: whether somebody left it no run at all."""
+
+    name: str
+    is_stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """`restorable`: whether point-in-time recovery is on."""
 
@@ -114,6 +134,7 @@ class Behind:
 
     stack: Stack | Unread
     alarms: tuple[Alarm, ...] | Unread
+    functions: tuple[Function, ...] | Unread
     series: Series | Unread
     dead_letters: int | Unread
     kept: int | Unread
@@ -128,12 +149,17 @@ def nothing_behind(why: str) -> Behind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """Everything that was read at `now`, by this machine's clock; server_at: by the server's."""
+    """Everything that was read at `now`, by this machine's clock; server_at: by the server's.
+
+    named: the stack that was asked for, and url: where its API is; empty where neither is known.
+    """
 
     now: int
+    named: str
     url: str
     answer: Answer | Unread
     write_key: WriteKey | Unread
+    zipped: Zipped | Unread
     keys: Json | Unread
     campaigns: Campaigns | Unread
     server_at: int | Unread

@@ -1,5 +1,6 @@
 """Reads a server as apps and operators do: over HTTP."""
 
+import gzip
 import ssl
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,8 +11,8 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from cli.doctor.readings import Answer, Campaign, Campaigns, Json, Prompts, Unread, WriteKey
-from cli.remote import Remote, RemoteError, path_of
+from cli.doctor.readings import Answer, Campaign, Campaigns, Json, Prompts, Unread, WriteKey, Zipped
+from cli.remote import Refused, Remote, RemoteError, path_of
 from functions.clock import Clock
 from functions.core.model import DAY, SECOND
 from functions.core.moments import format_time, parse_time
@@ -60,8 +61,27 @@ def try_write_key(http: httpx.Client, url: str, key: str | None) -> WriteKey | U
     except httpx.HTTPError as error:
         return Unread(f"no answer: {str(error) or type(error).__name__}")
     except msgspec.DecodeError:
-        return Unread(f"{response.status_code}, but not as Softask answers")
+        strange = "not as Softask answers"
+        if response.status_code == 200:
+            return Unread(f"200, but {strange}")
+        return WriteKey(response.status_code, strange)
     return WriteKey(response.status_code, str(told.get("message", "")))
+
+
+def try_gzip(http: httpx.Client, url: str) -> Zipped | Unread:
+    """Sends what is refused for want of a key, once it was read; nothing is written.
+
+    HTTP APIs hand on bodies of `application/json` as text, in which gzip's bytes may not survive.
+    """
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    try:
+        response = http.post(f"{url}/v1/track", content=gzip.compress(b"{}"), headers=headers)
+        told = msgspec.json.decode(response.content, type=dict[str, Any])
+    except httpx.HTTPError as error:
+        return Unread(f"no answer: {str(error) or type(error).__name__}")
+    except msgspec.DecodeError:
+        told = {}
+    return Zipped(response.status_code, str(told.get("field", "")))
 
 
 def read_keys(remote: Remote) -> Json | Unread:
@@ -87,6 +107,8 @@ def read_prompts(remote: Remote, campaigns: Campaigns | Unread) -> tuple[int, Pr
 def _unless_refused(read: Callable[[], T]) -> T | Unread:
     try:
         return read()
+    except Refused as error:
+        return Unread(str(error), is_fault=error.status >= 500)
     except RemoteError as error:
         return Unread(str(error))
 

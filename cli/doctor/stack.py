@@ -1,8 +1,9 @@
 """Reads a stack as its account knows it, with the operator's own AWS credentials.
 
 It reads alone: cloudformation:DescribeStacks and ListStackResources, cloudwatch:DescribeAlarms and
-GetMetricData, sqs:GetQueueAttributes, s3:ListBucket, and of the tables dynamodb:Query (campaigns),
-DescribeTable and DescribeContinuousBackups. What is refused is unread, and the rest goes on.
+GetMetricData, lambda:GetFunctionConcurrency, sqs:GetQueueAttributes, s3:ListBucket, and of the
+tables dynamodb:Query (campaigns), DescribeTable and DescribeContinuousBackups. What is refused is
+unread, and the rest goes on.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,17 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.doctor.readings import Alarm, Behind, Series, Stack, Table, Unread, nothing_behind
+from cli.account import told
+from cli.doctor.readings import (
+    Alarm,
+    Behind,
+    Function,
+    Series,
+    Stack,
+    Table,
+    Unread,
+    nothing_behind,
+)
 from functions.core.model import DAY, SECOND
 from functions.metrics import NAMESPACE, STAGE, Metric
 from functions.store.campaigns import CHANGES
@@ -35,6 +46,8 @@ _STATISTICS = {
 }
 
 _FIRST, _LAST = "softask-", "-track-errors"
+_ALARM, _ALIAS = "AWS::CloudWatch::Alarm", "AWS::Lambda::Alias"
+_LIVE = ":live"
 _TABLES = (
     "ProfilesTable",
     "RetryWindowsTable",
@@ -53,9 +66,10 @@ def read_stack(session: boto3.Session, name: str, now: int) -> Behind:
     stack, outputs, resources = found
     return Behind(
         stack=stack,
-        alarms=_unless_refused(lambda: account.alarms(resources["AWS::CloudWatch::Alarm"])),
+        alarms=_unless_refused(lambda: account.alarms(_own(resources[_ALARM], stack.stage))),
+        functions=_unless_refused(lambda: account.functions(resources[_ALIAS])),
         series=_series(account, stack.stage, now),
-        dead_letters=_unless_refused(lambda: account.waiting(resources["AWS::SQS::Queue"])),
+        dead_letters=_of_output(outputs, "DeadLetters", account.waiting),
         kept=_of_output(outputs, "FailedRecords", account.kept),
         changed=_of_output(outputs, "CampaignsTable", account.changed),
         tables=_unless_refused(lambda: tuple(account.tables(outputs))),
@@ -70,18 +84,15 @@ def _series(account: "_Account", stage: str, now: int) -> Series | Unread:
 
 def _of_output(outputs: Mapping[str, str], name: str, read: Callable[[str], int]) -> int | Unread:
     if name not in outputs:
-        return Unread(f"the stack has no output {name}")
+        return Unread(f"the stack has no output {name}: deploy it again")
     return _unless_refused(lambda: read(outputs[name]))
 
 
 def _unless_refused(read: Callable[[], T]) -> T | Unread:
     try:
         return read()
-    except ClientError as error:
-        told = error.response["Error"]
-        return Unread(f"AWS refused {error.operation_name}: {told.get('Message') or told['Code']}")
-    except BotoCoreError as error:
-        return Unread(f"AWS: {error}")
+    except (BotoCoreError, ClientError) as error:
+        return Unread(told(error).removesuffix("."))
 
 
 class _Account:
@@ -96,15 +107,15 @@ class _Account:
     def stack(self, name: str) -> tuple[Stack, dict[str, str], dict[str, list[str]]]:
         """The stack, its outputs, and the physical ids of what it holds, by their type."""
         client = self._client("cloudformation")
-        [told] = client.describe_stacks(StackName=name)["Stacks"]
-        outputs = {each["OutputKey"]: each["OutputValue"] for each in told.get("Outputs", ())}
-        resources: dict[str, list[str]] = {"AWS::CloudWatch::Alarm": [], "AWS::SQS::Queue": []}
+        [about] = client.describe_stacks(StackName=name)["Stacks"]
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in about.get("Outputs", ())}
+        resources: dict[str, list[str]] = {_ALARM: [], _ALIAS: []}
         for page in client.get_paginator("list_stack_resources").paginate(StackName=name):
             for each in page["StackResourceSummaries"]:
                 own = resources.setdefault(each["ResourceType"], [])
                 own.append(each.get("PhysicalResourceId", ""))
-        stage = _stage(resources["AWS::CloudWatch::Alarm"])
-        stack = Stack(name, told["StackStatus"], outputs.get("ApiUrl", ""), stage)
+        stage = _stage(resources[_ALARM])
+        stack = Stack(name, about["StackStatus"], outputs.get("ApiUrl", ""), stage)
         return stack, outputs, resources
 
     def alarms(self, names: list[str]) -> tuple[Alarm, ...]:
@@ -113,9 +124,23 @@ class _Account:
         found: list[Alarm] = []
         for start in range(0, len(names), 100):
             some = names[start : start + 100]
-            told = client.describe_alarms(AlarmNames=some, MaxRecords=100)["MetricAlarms"]
-            found += [_alarm(each) for each in told]
+            answered = client.describe_alarms(AlarmNames=some, MaxRecords=100)["MetricAlarms"]
+            found += [_alarm(each) for each in answered]
         return tuple(found)
+
+    def functions(self, aliases: list[str]) -> tuple[Function, ...]:
+        """Those that callers reach by an alias `live`, as all of Softask's are."""
+        client = self._client("lambda")
+        names = [
+            alias.removesuffix(_LIVE).rpartition(":")[2]
+            for alias in aliases
+            if alias.endswith(_LIVE)
+        ]
+        left = "ReservedConcurrentExecutions"
+        return tuple(
+            Function(name, client.get_function_concurrency(FunctionName=name).get(left) == 0)
+            for name in names
+        )
 
     def series(self, stage: str, now: int) -> Series:
         """The last day, in quarters of an hour."""
@@ -147,16 +172,11 @@ class _Account:
             for each in answered["MetricDataResults"]
         }
 
-    def waiting(self, queues: list[str]) -> int:
-        """Messages in all queues of the stack: it has one, of dead letters."""
-        client = self._client("sqs")
+    def waiting(self, queue: str) -> int:
+        """Messages in the queue of that URL."""
         name = "ApproximateNumberOfMessages"
-        return sum(
-            int(
-                client.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
-            )
-            for url in queues
-        )
+        answered = self._client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
+        return int(answered["Attributes"][name])
 
     def kept(self, bucket: str) -> int:
         """Objects of the bucket, at most 1,000."""
@@ -180,8 +200,8 @@ class _Account:
         client = self._client("dynamodb")
         for name in (outputs[each] for each in _TABLES if each in outputs):
             about = client.describe_table(TableName=name)["Table"]
-            told = client.describe_continuous_backups(TableName=name)
-            recovery = told["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+            backups = client.describe_continuous_backups(TableName=name)
+            recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
             yield Table(
                 name,
                 recovery["PointInTimeRecoveryStatus"] == "ENABLED",
@@ -191,10 +211,16 @@ class _Account:
 
 def _stage(alarms: list[str]) -> str:
     """Alarms are called `softask-<stage>-track-errors` and so on."""
-    found = next((name for name in alarms if name.endswith(_LAST)), "")
+    ours = (name for name in alarms if name.startswith(_FIRST) and name.endswith(_LAST))
+    found = next(ours, "")
     return found.removeprefix(_FIRST).removesuffix(_LAST)
 
 
-def _alarm(told: dict[str, Any]) -> Alarm:
-    tells = told["ActionsEnabled"] and bool(told["AlarmActions"])
-    return Alarm(told["AlarmName"], told["StateValue"], tells)
+def _own(alarms: list[str], stage: str) -> list[str]:
+    """Not those of the app that Softask may be a part of."""
+    return [name for name in alarms if stage and name.startswith(f"{_FIRST}{stage}-")]
+
+
+def _alarm(about: dict[str, Any]) -> Alarm:
+    tells = about["ActionsEnabled"] and bool(about["AlarmActions"])
+    return Alarm(about["AlarmName"], about["StateValue"], tells)

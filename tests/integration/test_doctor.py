@@ -1,9 +1,14 @@
 """`softask doctor`, as an operator runs it: on a dev server, and on an account in moto."""
 
+import base64
+import gzip
+import io
 import json
 import os
 import ssl
+import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -24,14 +29,14 @@ from typer.testing import CliRunner, Result
 from cli.demo.process import dev_server
 from cli.dev.environment import WRITE_KEY
 from cli.doctor import server
-from cli.doctor.readings import Answer, Prompts, Unread, WriteKey
+from cli.doctor.readings import Answer, Function, Prompts, Unread, WriteKey, Zipped
 from cli.doctor.stack import read_stack
 from cli.main import app as softask
 from cli.remote import Remote, Target
 from functions.core.model import DAY, SECOND
 from functions.metrics import NAMESPACE, STAGE, Metric
 from tests.engine.local import why_not
-from tests.integration.conftest import START, Json
+from tests.integration.conftest import START, App, Json
 
 URL = "http://127.0.0.1:8080"
 STACK = "softask-prod"
@@ -64,7 +69,8 @@ def test_a_dev_server_is_well_as_far_as_it_can_be_checked(url: str) -> None:
     assert result.exit_code == 0
     assert json.loads(result.stdout)["healthy"] is True
     found = verdicts(result)
-    assert {found[each] for each in ("reachable", "routes", "write key", "keys")} == {"ok"}
+    answered = ("reachable", "routes", "write key", "gzip", "keys")
+    assert {found[each] for each in answered} == {"ok"}
     assert {found[each] for each in ("alarms", "sweep", "dead letters")} == {"not checked"}
 
 
@@ -72,9 +78,10 @@ def test_it_says_what_is_wrong_and_what_to_do_next(url: str, monkeypatch: Any) -
     monkeypatch.setenv("COLUMNS", "200")
     result = run("--url", url, "--write-key", "wk_of_another_app")
     assert result.exit_code == 1
-    [line] = [line for line in result.stdout.splitlines() if " write key " in line]
-    assert line.startswith("fail")
-    assert " app's. Next: softask keys list" in line
+    lines = result.stdout.splitlines()
+    [place] = [number for number, line in enumerate(lines) if " write key " in line]
+    assert lines[place].startswith("fail")
+    assert lines[place + 1].strip().startswith("Next: softask keys list")
 
 
 def test_a_pause_is_warned_of_and_fails_nothing(url: str) -> None:
@@ -99,9 +106,25 @@ def test_wrong_use_is_told_from_a_stack_that_is_not_well(options: list[str]) -> 
     assert run(*options).exit_code == 2
 
 
-def test_a_profile_that_does_not_exist_is_wrong_use(url: str) -> None:
+def test_a_profile_that_does_not_exist_is_wrong_use_and_told_in_its_own_words(url: str) -> None:
     result = run("--url", url, "--stack", STACK, "--profile", "nobody-has-this")
     assert result.exit_code == 2
+    assert result.output.startswith("There is no AWS profile nobody-has-this here")
+
+
+def test_a_reason_that_several_checks_share_is_said_once(url: str) -> None:
+    lines = run("--url", url).stdout.splitlines()
+    [place] = [number for number, line in enumerate(lines) if "a dev server has no stack" in line]
+    assert lines[place - 2].startswith("not checked: refused tokens, revision, refresh,")
+    assert lines[-1].endswith(" ok")
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_a_line_keeps_to_the_terminal(
+    url: str, columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert max(map(len, run("--url", url).stdout.splitlines())) <= int(columns)
 
 
 # --- what is read of a server ---
@@ -186,8 +209,29 @@ def test_a_write_key_is_tried_where_it_changes_nothing(told: Server) -> None:
     assert isinstance(server.try_write_key(told.http(), URL, None), Unread)
     told.answers["/v1/projects/k/settings"] = (200, ["not it"])
     assert isinstance(server.try_write_key(told.http(), URL, "k"), Unread)
+    told.answers["/v1/projects/k/settings"] = (500, ["not it"])
+    assert server.try_write_key(told.http(), URL, "k") == WriteKey(500, "not as Softask answers")
     told.answers["/v1/projects/k/settings"] = (200, None)
     assert server.try_write_key(told.http(), URL, "k") == Unread("no answer: too late")
+
+
+def test_a_gzipped_body_is_sent_that_is_refused_before_anything_is_written(told: Server) -> None:
+    told.answers["/v1/track"] = (400, {"message": "not JSON", "field": "body"})
+    assert server.try_gzip(told.http(), URL) == Zipped(400, "body")
+    told.answers["/v1/track"] = (415, ["not it"])
+    assert server.try_gzip(told.http(), URL) == Zipped(415, "")
+    told.answers["/v1/track"] = (200, None)
+    assert server.try_gzip(told.http(), URL) == Unread("no answer: too late")
+
+
+def test_a_gzipped_body_that_a_gateway_made_text_of_is_told_from_one_that_arrived(
+    app: App,
+) -> None:
+    sent = gzip.compress(b"{}")
+    arrived = app.send("/v1/track", base64.b64encode(sent).decode(), headers={}, is_base64=True)
+    broken = app.send("/v1/track", sent.decode(errors="replace"), headers={})
+    found = [Zipped(status, body["field"]) for status, body in (arrived, broken)]
+    assert found == [Zipped(401, "writeKey"), Zipped(400, "body")]
 
 
 def test_campaigns_are_read_with_the_end_of_what_runs(told: Server) -> None:
@@ -213,6 +257,13 @@ def test_what_the_server_refuses_is_unread_with_its_reason(told: Server) -> None
     found = server.read_keys(told.remote())
     assert isinstance(found, Unread)
     assert "execute-api:Invoke" in found.why
+    assert not found.is_fault
+    told.answers["/v1/admin/keys"] = (503, {"code": "try_again", "message": "no"})
+    assert server.read_keys(told.remote()) == Unread("no", is_fault=True)
+    told.answers["/v1/admin/keys"] = (200, None)
+    silent = server.read_keys(told.remote())
+    assert isinstance(silent, Unread)
+    assert not silent.is_fault
     told.answers["/v1/admin/campaigns"] = (200, {"revision": 0, "paused": False, "campaigns": []})
     empty = server.read_campaigns(told.remote())
     assert isinstance(server.read_prompts(told.remote(), empty), Unread)
@@ -224,7 +275,8 @@ def test_what_the_server_refuses_is_unread_with_its_reason(told: Server) -> None
 TEMPLATE = {
     "AWSTemplateFormatVersion": "2010-09-09",
     "Resources": {
-        "DeadLetters": {"Type": "AWS::SQS::Queue", "Properties": {}},
+        "DeadLetters": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "dead"}},
+        "Orders": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "orders"}},
         "Failed": {"Type": "AWS::S3::Bucket", "Properties": {}},
         "Campaigns": {
             "Type": "AWS::DynamoDB::Table",
@@ -245,6 +297,7 @@ TEMPLATE = {
         "ApiUrl": {"Value": "https://push.example.com/"},
         "FailedRecords": {"Value": {"Ref": "Failed"}},
         "CampaignsTable": {"Value": {"Ref": "Campaigns"}},
+        "DeadLetters": {"Value": {"Ref": "DeadLetters"}},
     },
 }
 
@@ -264,29 +317,54 @@ def outputs(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 
 ALARM = "softask-prod-track-errors"
+FUNCTIONS = ("Track", "Admin")
+MADE = {
+    "AWS::CloudWatch::Alarm": ["shop-track-errors", "shop-orders", ALARM],
+    "AWS::Lambda::Alias": [f"arn:aws:lambda:us-east-1:1:function:{each}:live" for each in FUNCTIONS]
+    + ["arn:aws:lambda:us-east-1:1:function:Orders:newest"],
+}
 
 
 def session() -> boto3.Session:
-    """Of an account whose CloudFormation also makes alarms, as moto's does not."""
+    """Of an account whose CloudFormation also makes what moto's does not, for an app around it."""
 
     def add(parsed: Json, **_: Any) -> None:
-        alarm = {"ResourceType": "AWS::CloudWatch::Alarm", "PhysicalResourceId": ALARM}
-        parsed["StackResourceSummaries"].append(alarm)
+        parsed["StackResourceSummaries"] += [
+            {"ResourceType": kind, "PhysicalResourceId": name}
+            for kind, names in MADE.items()
+            for name in names
+        ]
 
-    boto3.client("cloudwatch").put_metric_alarm(
-        AlarmName=ALARM,
-        Namespace=NAMESPACE,
-        MetricName=Metric.SWEEP_LAG.value,
-        ComparisonOperator="GreaterThanThreshold",
-        EvaluationPeriods=1,
-        Period=900,
-        Statistic="Maximum",
-        Threshold=3600,
-        AlarmActions=["arn:aws:sns:us-east-1:123456789012:topic"],
-    )
+    for name in MADE["AWS::CloudWatch::Alarm"]:
+        boto3.client("cloudwatch").put_metric_alarm(
+            AlarmName=name,
+            Namespace=NAMESPACE,
+            MetricName=Metric.SWEEP_LAG.value,
+            ComparisonOperator="GreaterThanThreshold",
+            EvaluationPeriods=1,
+            Period=900,
+            Statistic="Maximum",
+            Threshold=3600,
+            AlarmActions=["arn:aws:sns:us-east-1:123456789012:topic"],
+        )
+    make_functions()
     made = boto3.Session()
     made.events.register("after-call.cloudformation.ListStackResources", add)
     return made
+
+
+def make_functions() -> None:
+    role = boto3.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument="{}")
+    zipped = io.BytesIO()
+    zipfile.ZipFile(zipped, "w").close()
+    for name in FUNCTIONS:
+        boto3.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="any.handler",
+            Role=role["Role"]["Arn"],
+            Code={"ZipFile": zipped.getvalue()},
+        )
 
 
 def measure(metric: Metric, value: float, at: int) -> None:
@@ -306,15 +384,22 @@ def measure(metric: Metric, value: float, at: int) -> None:
 def test_an_account_is_read_as_the_stack_names_its_parts(outputs: dict[str, str]) -> None:
     measure(Metric.SWEEP_LAG, 42.0, START - 600 * SECOND)
     measure(Metric.TOKEN_REFUSED, 3.0, START - 2 * DAY)
-    queue = boto3.client("sqs").list_queues()["QueueUrls"][0]
-    boto3.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+    sqs = boto3.client("sqs")
+    for queue in (outputs["DeadLetters"], sqs.get_queue_url(QueueName="orders")["QueueUrl"]):
+        sqs.send_message(QueueUrl=queue, MessageBody="{}")
     boto3.client("s3").put_object(Bucket=outputs["FailedRecords"], Key="one", Body=b"{}")
     table = boto3.resource("dynamodb").Table(outputs["CampaignsTable"])
     for revision in (1, 12, 9):
         table.put_item(Item={"campaign": "CHANGES", "version": revision})
 
-    found = read_stack(session(), STACK, START)
+    account = session()
+    boto3.client("lambda").put_function_concurrency(
+        FunctionName="Track", ReservedConcurrentExecutions=0
+    )
 
+    found = read_stack(account, STACK, START)
+
+    assert found.functions == (Function("Track", True), Function("Admin", False))
     assert not isinstance(found.stack, Unread)
     assert (found.stack.stage, found.stack.url) == ("prod", "https://push.example.com/")
     assert not isinstance(found.alarms, Unread)
@@ -341,10 +426,73 @@ def test_a_part_that_is_gone_is_unread_and_the_others_are_not(outputs: dict[str,
 
 
 @pytest.mark.usefixtures("outputs")
+def test_a_stack_of_older_code_lacks_an_output_and_is_not_taken_for_well() -> None:
+    older = {**TEMPLATE, "Outputs": {"ApiUrl": {"Value": "https://push.example.com/"}}}
+    boto3.client("cloudformation").update_stack(StackName=STACK, TemplateBody=json.dumps(older))
+    found = read_stack(session(), STACK, START)
+    assert found.dead_letters == Unread("the stack has no output DeadLetters: deploy it again")
+    assert found.tables == ()
+
+
+@pytest.mark.usefixtures("outputs")
 def test_a_stack_that_is_not_there_leaves_everything_unread() -> None:
     found = read_stack(boto3.Session(), "softask-other", START)
     values: Json = {name: getattr(found, name) for name in found.__slots__}
     assert {type(value) for value in values.values()} == {Unread}
+
+
+@pytest.mark.usefixtures("outputs")
+def test_a_stack_that_was_named_and_is_not_there_is_never_healthy(url: str) -> None:
+    result = run("--url", url, "--stack", "softask-other", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["healthy"]) == (1, False)
+    [deployment] = [each for each in told["checks"] if each["check"] == "deployment"]
+    assert deployment["verdict"] == "fail"
+    assert "softask-other cannot be read: AWS refused DescribeStacks" in deployment["seen"]
+
+
+def test_a_stack_alone_says_where_its_api_is(
+    url: str, outputs: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = json.dumps(TEMPLATE).replace(outputs["ApiUrl"], f"{url}/")
+    boto3.client("cloudformation").update_stack(StackName=STACK, TemplateBody=template)
+    monkeypatch.delenv("SOFTASK_URL", raising=False)
+    result = run("--stack", STACK, "--json")
+    assert json.loads(result.stdout)["url"] == url
+    assert verdicts(result)["reachable"] == "ok"
+
+
+@pytest.mark.usefixtures("outputs")
+def test_a_stack_that_is_not_there_leaves_nothing_to_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOFTASK_URL", raising=False)
+    result = run("--stack", "softask-other", "--json")
+    found = verdicts(result)
+    assert (found.pop("reachable"), found.pop("deployment")) == ("fail", "fail")
+    assert set(found.values()) == {"not checked"}
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("gone", "told"),
+    [
+        ("AWS_DEFAULT_REGION", "name it (--region)"),
+        ("AWS_ACCESS_KEY_ID", "name a profile (--profile)"),
+    ],
+)
+def test_what_needs_no_credentials_is_checked_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str, told: str
+) -> None:
+    monkeypatch.delenv(gone)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    with serving(certificate(tmp_path, datetime(2037, 1, 1, tzinfo=UTC))) as (url, trusted):
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        result = run("--url", url, "--write-key", "any", "--json")
+    seen = {each["check"]: each for each in json.loads(result.stdout)["checks"]}
+    assert seen["certificate"]["verdict"] == "ok"
+    assert seen["write key"]["verdict"] == "fail"  # it is no Softask's
+    assert told in seen["keys"]["seen"]
+    assert seen["keys"]["verdict"] == "not checked"
 
 
 @pytest.mark.usefixtures("outputs")
@@ -358,21 +506,29 @@ def test_a_stack_is_checked_with_the_dev_server_s_answers(url: str) -> None:
 # --- over TLS ---
 
 
+@contextmanager
+def serving(file: Path) -> Iterator[tuple[str, Path]]:
+    """A server that speaks TLS, and whom to trust for it."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(file)
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    listening.socket = tls.wrap_socket(listening.socket, server_side=True)
+    thread = Thread(target=listening.serve_forever)
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{listening.server_port}", file
+    finally:
+        listening.shutdown()
+        thread.join()
+        listening.server_close()
+
+
 def test_the_end_of_the_certificate_is_read_from_the_connection(tmp_path: Path) -> None:
     ends = datetime(2037, 1, 1, tzinfo=UTC)
-    file = certificate(tmp_path, ends)
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    serving.load_cert_chain(file)
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
-    listening.socket = serving.wrap_socket(listening.socket, server_side=True)
-    thread = Thread(target=listening.handle_request)
-    thread.start()
-    trusting = ssl.create_default_context(cafile=file)
-    with httpx.Client(verify=trusting, trust_env=False, timeout=10) as http:
-        url = f"https://127.0.0.1:{listening.server_port}"
-        found = server.first_call(http, url, times(START, START))
-    thread.join()
-    listening.server_close()
+    with serving(certificate(tmp_path, ends)) as (url, trusted):
+        trusting = ssl.create_default_context(cafile=trusted)
+        with httpx.Client(verify=trusting, trust_env=False, timeout=10) as http:
+            found = server.first_call(http, url, times(START, START))
     assert isinstance(found, Answer)
     assert found.certificate_ends == int(ends.timestamp()) * SECOND
 

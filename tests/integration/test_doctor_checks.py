@@ -7,20 +7,23 @@ from typing import Any
 
 import pytest
 
-from cli.doctor.checks import CHECKS, ROUTES, Finding, Verdict, examine
+from cli.doctor.checks import CHECKS, ROUTES, examine
 from cli.doctor.readings import (
     Alarm,
     Answer,
     Behind,
     Campaign,
     Campaigns,
+    Function,
     Prompts,
     Readings,
     Stack,
     Table,
     Unread,
     WriteKey,
+    Zipped,
 )
+from cli.doctor.verdicts import Finding, Verdict
 from functions.core.model import DAY, HOUR, MINUTE, SECOND
 from functions.core.moments import format_time
 from functions.metrics import Metric
@@ -39,20 +42,27 @@ WELL: Mapping[Metric, tuple[tuple[int, float], ...]] = {
     Metric.SWEEP_LAG: ((NOW - 15 * MINUTE, 12.0),),
     Metric.LEDGER_LAG: ((NOW - 15 * MINUTE, 3.0),),
 }
+FUNCTIONS = tuple(Function(name, False) for name in ("track", "admin", "sweep", "ledger"))
+TABLES = tuple(
+    Table(name, True, True) for name in ("profiles", "windows", "campaigns", "ledger", "counters")
+)
 BEHIND = Behind(
     stack=Stack("softask-prod", "UPDATE_COMPLETE", f"{URL}/", "prod"),
     alarms=(Alarm("softask-prod-sweep-lag", "OK", True),),
+    functions=FUNCTIONS,
     series=WELL,
     dead_letters=0,
     kept=0,
     changed=7,
-    tables=(Table("profiles", True, True),),
+    tables=TABLES,
 )
 READINGS = Readings(
     now=NOW,
+    named="softask-prod",
     url=URL,
     answer=ANSWER,
     write_key=WriteKey(200, ""),
+    zipped=Zipped(401, "writeKey"),
     keys={"auth": "enforce", "keys": KEYS},
     campaigns=CAMPAIGNS,
     server_at=NOW + SECOND,
@@ -81,9 +91,11 @@ def test_what_could_not_be_read_is_never_ok() -> None:
     behind = Behind(**dict.fromkeys(Behind.__slots__, nothing))
     blind = Readings(
         now=NOW,
+        named="",
         url=URL,
         answer=nothing,
         write_key=nothing,
+        zipped=nothing,
         keys=nothing,
         campaigns=nothing,
         server_at=nothing,
@@ -94,6 +106,22 @@ def test_what_could_not_be_read_is_never_ok() -> None:
     assert reachable.verdict is Verdict.FAIL
     assert {each.verdict for each in others} == {Verdict.NOT_CHECKED}
     assert {each.seen for each in others} == {"AWS refused it"}
+
+
+def test_a_stack_that_was_named_and_cannot_be_read_fails() -> None:
+    unread = replace(BEHIND, stack=Unread("AWS refused DescribeStacks"))
+    found = finding("deployment", replace(READINGS, behind=unread))
+    assert (found.verdict, found.seen) == (
+        Verdict.FAIL,
+        "softask-prod cannot be read: AWS refused DescribeStacks",
+    )
+    unnamed = finding("deployment", replace(READINGS, named="", behind=unread))
+    assert unnamed.verdict is Verdict.NOT_CHECKED
+
+
+def test_a_stack_that_does_not_tell_its_api_fails() -> None:
+    found = finding("reachable", replace(READINGS, url="", answer=Unread("nothing says it")))
+    assert (found.verdict, "--url" in found.todo) == (Verdict.FAIL, True)
 
 
 def test_a_revision_without_the_list_of_campaigns_is_not_checked() -> None:
@@ -129,11 +157,30 @@ def test_the_first_answer(check: str, more: dict[str, Any], verdict: Verdict, se
     [
         (WriteKey(401, "The write key is not one of this app's."), "401: The write key"),
         (WriteKey(503, "Send the same call again."), "no keys could be read"),
+        (WriteKey(500, "This is our fault; try again."), "500: This is our fault"),
     ],
 )
 def test_a_write_key_that_is_not_accepted_fails(key: WriteKey, seen: str) -> None:
     found = finding("write key", replace(READINGS, write_key=key))
     assert (found.verdict, seen in found.seen) == (FAIL, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "field", "verdict"),
+    [
+        (401, "writeKey", Verdict.OK),
+        (400, "body", Verdict.WARN),
+        (415, "", Verdict.WARN),
+        (429, "", Verdict.NOT_CHECKED),
+        (503, "", Verdict.NOT_CHECKED),
+    ],
+)
+def test_gzipped_bodies_arrive_or_break(status: int, field: str, verdict: Verdict) -> None:
+    found = finding("gzip", replace(READINGS, zipped=Zipped(status, field)))
+    assert (found.verdict, "application/octet-stream" in found.todo) == (
+        verdict,
+        verdict is Verdict.WARN,
+    )
 
 
 def test_a_moved_clock_is_a_fault_but_on_a_dev_server() -> None:
@@ -166,6 +213,12 @@ KEY_SETS = [
     ("off", [key("write", 20)], WARN, "every write key ends"),
     ("off", [key("write"), key("write", 20)], OK, "2 hold"),
     ("off", [key("write"), key("write", 3)], WARN, "write-3 end within 7 days"),
+    ("off", [key("write", 3), key("write", 20)], WARN, "every write key ends, write-20 at"),
+    ("off", [key("write"), key("device", 3)], WARN, "every device key ends"),
+    ("enforce", [key("write"), key("user"), key("device", 3)], FAIL, "every device key ends"),
+    ("enforce", [key("write"), key("user"), key("device", 20)], WARN, "every device key ends"),
+    ("enforce", [key("write"), key("unknown")], FAIL, "every call is 401"),
+    ("off", [key("unknown"), key("write"), key("unknown")], WARN, "2 of newer code"),
 ]
 
 
@@ -174,6 +227,30 @@ def test_keys(auth: str, keys: list[dict[str, str]], verdict: Verdict, seen: str
     found = finding("keys", replace(READINGS, keys={"auth": auth, "keys": keys}))
     assert (found.verdict, seen in found.seen) == (verdict, True), found
     assert bool(found.todo) is (verdict is not OK)
+
+
+@pytest.mark.parametrize("use", ["write", "server", "user", "device"])
+def test_a_use_whose_keys_all_end_is_told_with_the_command_that_makes_another(use: str) -> None:
+    keys = [
+        key(each, 20 if each == use else None) for each in ("write", "server", "user", "device")
+    ]
+    found = finding("keys", replace(READINGS, keys={"auth": "enforce", "keys": keys}))
+    assert (found.verdict, found.todo.startswith(f"softask keys create {use}")) == (WARN, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "of_stack", "named"),
+    [({"stage": "eu"}, "prod", "eu"), ({}, "prod", "prod"), ({}, "", "STAGE")],
+)
+def test_a_stage_that_observes_is_told_to_enforce_by_its_file(
+    told: dict[str, str], of_stack: str, named: str
+) -> None:
+    behind = replace(BEHIND, stack=Stack("s", "UPDATE_COMPLETE", f"{URL}/", of_stack))
+    observing = {"auth": "observe", "keys": KEYS, **told}
+    todo = finding("tokens", replace(READINGS, keys=observing, behind=behind)).todo
+    # What `-c` alone said at another deployment would be gone.
+    assert f"stages.{named}.auth in cdk.json" in todo
+    assert f"cdk deploy -c stage={named}." in todo
 
 
 CAMPAIGN_SETS = [
@@ -193,6 +270,13 @@ CAMPAIGN_SETS = [
 def test_campaigns(paused: bool, rows: tuple[Campaign, ...], verdict: Verdict, seen: str) -> None:
     found = finding("campaigns", replace(READINGS, campaigns=Campaigns(7, paused, rows)))
     assert (found.verdict, seen in found.seen) == (verdict, True), found
+
+
+def test_campaigns_that_the_server_cannot_tell_are_its_fault_and_not_a_missing_right() -> None:
+    forbidden = replace(READINGS, campaigns=Unread("403"))
+    assert finding("campaigns", forbidden).verdict is Verdict.NOT_CHECKED
+    found = finding("campaigns", replace(READINGS, campaigns=Unread("503", is_fault=True)))
+    assert (found.verdict, "LIVE is gone" in found.todo) == (FAIL, True)
 
 
 def test_schedules_go_by_the_server_s_clock() -> None:
@@ -237,8 +321,11 @@ ACCOUNTS: list[tuple[str, dict[str, Any], Verdict, str]] = [
     ("failed records", {"kept": 3}, FAIL, "3 are put aside"),
     ("failed records", {"kept": 1_000}, FAIL, "1,000 or more"),
     ("revision", {"changed": 8}, FAIL, "LIVE was deleted"),
-    ("tables", {"tables": (Table("profiles", False, True),)}, FAIL, "no point-in-time"),
-    ("tables", {"tables": (Table("profiles", True, False),)}, WARN, "may be deleted"),
+    ("tables", {"tables": (*TABLES[1:], Table("p", False, True))}, FAIL, "no point-in-time"),
+    ("tables", {"tables": (*TABLES[1:], Table("p", True, False))}, WARN, "may be deleted"),
+    ("tables", {"tables": ()}, FAIL, "name 0 of 5"),
+    ("functions", {"functions": (*FUNCTIONS[1:], Function("t", True))}, FAIL, "stopped by hand"),
+    ("functions", {"functions": ()}, FAIL, "has 0 of 4"),
 ]
 
 
@@ -250,8 +337,9 @@ def test_the_account(check: str, more: dict[str, Any], verdict: Verdict, seen: s
 
 
 def test_the_alarms_that_checks_name_are_there() -> None:
-    source = (ROOT / "cli" / "doctor" / "checks.py").read_text(encoding="utf-8")
+    files = [ROOT / "cli" / "doctor" / name for name in ("checks.py", "of_keys.py")]
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
     named = re.findall(r"See the alarm ([a-z-]+)|see ([a-z-]+) in|_alarm\(\"([a-z-]+)\"\)", source)
     names = {name for found in named for name in found if name}
-    assert len(names) == 7
+    assert len(names) == 8
     assert names <= ALARMS

@@ -339,8 +339,8 @@ def test_what_aws_refuses_is_one_line() -> None:
         softask, ["ledger", "replay", "--bucket", "gone", "--function", FUNCTION, "--yes"]
     )
     assert result.exit_code == 1
-    assert result.output.startswith("AWS: An error occurred (NoSuchBucket)")
-    assert said("--yes", "--profile", "nobody", exit_code=1).startswith("AWS: ")
+    assert result.output.startswith("AWS refused ListObjectsV2 (NoSuchBucket): ")
+    assert "no AWS profile nobody here" in said("--yes", "--profile", "nobody", exit_code=2)
 
 
 @pytest.mark.parametrize(

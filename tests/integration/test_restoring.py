@@ -1,5 +1,6 @@
 """The restore drill: a restored table is copied back, and nobody who was deleted comes with it."""
 
+import os
 from typing import Any
 
 import boto3
@@ -15,6 +16,8 @@ from tests.integration.conftest import Admin, App, items
 PROFILES = NAMES["SOFTASK_PROFILES_TABLE"]
 WINDOWS = NAMES["SOFTASK_WINDOWS_TABLE"]
 RESTORED = {variable: f"{name}-restored" for variable, name in NAMES.items()}
+CAMPAIGNS = NAMES["SOFTASK_CAMPAIGNS_TABLE"]
+OLD_CAMPAIGNS = RESTORED["SOFTASK_CAMPAIGNS_TABLE"]
 OLD_PROFILES = RESTORED["SOFTASK_PROFILES_TABLE"]
 OLD_WINDOWS = RESTORED["SOFTASK_WINDOWS_TABLE"]
 
@@ -77,6 +80,23 @@ def test_to_replace_takes_back_what_was_written_since_but_no_deletion(
     assert profiles.load(User("user", "u3"), asked.now).is_deleted
 
 
+def test_to_replace_never_puts_an_older_live_over_a_newer(admin: Admin) -> None:
+    admin.call("POST", "/campaigns/{id}/pause", id="push-softask")
+    client = boto3.client("dynamodb")
+    create_tables(client, RESTORED)
+    for item in items("SOFTASK_CAMPAIGNS_TABLE"):
+        client.put_item(TableName=OLD_CAMPAIGNS, Item=item)
+    same = run("copy", OLD_CAMPAIGNS, CAMPAIGNS, "--replace", "--yes")
+    assert same.endswith("written, 0 were there, 0 of deleted users left out.\n")
+    admin.call("POST", "/campaigns/{id}/resume", id="push-softask")
+    now = items("SOFTASK_CAMPAIGNS_TABLE")
+
+    told = run("copy", OLD_CAMPAIGNS, CAMPAIGNS, "--replace", "--yes")
+
+    assert told.endswith("written, 1 were there, 0 of deleted users left out.\n")
+    assert items("SOFTASK_CAMPAIGNS_TABLE") == now
+
+
 @pytest.mark.usefixtures("asked")
 def test_other_tables_leave_out_whom_the_live_profiles_know_as_deleted(admin: Admin) -> None:
     admin.call("DELETE", "/users/{id}", id="u3")
@@ -99,6 +119,44 @@ def test_tables_of_different_keys_are_not_mixed_up() -> None:
 
 
 @pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((OLD_PROFILES, ""), "name is empty"),
+        (("", PROFILES), "name is empty"),
+        ((OLD_PROFILES, PROFILES, "--deleted-in", ""), "name is empty"),
+        ((PROFILES, PROFILES), f"{PROFILES} is both"),
+    ],
+)
+def test_a_table_without_a_name_and_one_that_is_both_are_refused(
+    arguments: tuple[str, ...], told: str
+) -> None:
+    assert told in run("copy", *arguments, "--yes", code=2)
+
+
+@pytest.mark.usefixtures("asked")
 def test_nothing_is_written_unasked_and_what_aws_refuses_is_told() -> None:
     assert "say --yes" in run("copy", OLD_PROFILES, PROFILES, code=2)
-    assert run("compare", "no-such-table", PROFILES, code=1).startswith("AWS: ")
+    gone = run("compare", "no-such-table", PROFILES, code=1)
+    assert gone.startswith("AWS refused DescribeTable (ResourceNotFoundException): ")
+
+
+@pytest.mark.parametrize(
+    ("gone", "told"),
+    [
+        ("AWS_DEFAULT_REGION", "name it (--region)"),
+        ("AWS_ACCESS_KEY_ID", "name a profile (--profile)"),
+    ],
+)
+def test_what_aws_needs_to_know_is_asked_for_by_its_option(
+    monkeypatch: pytest.MonkeyPatch, gone: str, told: str
+) -> None:
+    monkeypatch.delenv(gone)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    assert told in run("compare", OLD_PROFILES, PROFILES, code=2)
+
+
+def test_a_profile_that_is_not_there_is_told_in_its_own_words() -> None:
+    told = run("compare", OLD_PROFILES, PROFILES, "--profile", "nobody", code=2)
+    assert told.startswith("There is no AWS profile nobody here")

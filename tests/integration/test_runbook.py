@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,17 +20,18 @@ from cli.commands import consent
 from cli.demo.process import dev_server
 from cli.doctor.checks import CHECKS
 from cli.local_tables import NAMES, create_tables
-from cli.main import app
+from cli.main import app as softask
+from infra.stages import read_stage
 from tests.infra.test_monitoring import NAMES as ALARMS
-from tests.integration.conftest import ROOT, Admin, Json, items
+from tests.integration.conftest import ROOT, Admin, App, Json, items
 from tests.integration.test_client_guides import anchors, fenced
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 FLUSH = re.sub("^ {3}", "", PAGE, flags=re.MULTILINE)
 """Blocks of commands within steps stand at the margin, too."""
 
-LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#]*)(?P<anchor>#[^)]+)?\)")
-INLINE = re.compile(r"`((?:softask|aws) [^`]+)`", re.DOTALL)
+LINK = re.compile(r"\](?:\(|: )(?!https?:)(?P<path>[^)#\s]*)(?P<anchor>#[^)\s]+)?(?:\)|$)", re.M)
+INLINE = re.compile(r"`((?:softask|aws|python -m) [^`]+)`", re.DOTALL)
 GLOBAL = ("query", "output", "max-items", "region", "profile")
 """Options that the AWS CLI has everywhere, or makes of a paginator."""
 
@@ -49,8 +51,13 @@ def commands(program: str) -> list[list[str]]:
 
 
 def test_every_alarm_of_the_stack_is_in_the_runbook_once_and_nothing_else_is() -> None:
-    listed = re.findall(r"^\| \[`([a-z-]+)`\]\(monitoring\.md#", PAGE, re.MULTILINE)
+    listed = re.findall(r"^\| \[`([a-z-]+)`\](?:\[\w+\]|\(monitoring\.md#)", PAGE, re.MULTILINE)
     assert sorted(listed) == sorted(ALARMS)
+
+
+def test_every_reference_has_its_link() -> None:
+    named = set(re.findall(r"\]\[(\w+)\]", PAGE))
+    assert named == set(re.findall(r"^\[(\w+)\]: ", PAGE, re.MULTILINE))
 
 
 def test_every_alarm_leads_to_three_things_to_do() -> None:
@@ -85,7 +92,7 @@ def test_every_command_has_the_options_that_are_shown(words: list[str]) -> None:
     steps = [word for word in words[1:3] if re.fullmatch("[a-z]+", word)]
     grouped = {"campaigns", "keys", "tables", "user", "ledger", "settings"}
     steps = steps if steps[0] in grouped else steps[:1]
-    shown = CliRunner().invoke(app, [*steps, "--help"])
+    shown = CliRunner().invoke(softask, [*steps, "--help"])
     assert shown.exit_code == 0
     assert {word for word in words if word.startswith("--") and word not in shown.stdout} == set()
 
@@ -137,6 +144,48 @@ def test_there_are_commands_to_check() -> None:
     assert len(commands("softask")) >= 20
 
 
+SHELL = [line.strip() for block in fenced(FLUSH, "sh") for line in block.split("\n")]
+SET = re.compile(r"(?:^| )([A-Z_]+)=")
+
+
+def test_every_variable_is_set_before_it_is_used() -> None:
+    known = {"SOFTASK_URL", "WRITE_KEY"}
+    for line in SHELL:
+        values = re.sub(r"^(?:export )?(?:[A-Z_]+=\S* ?)+$", "", line)
+        assert set(re.findall(r"\$([A-Z_]{2,})", values)) <= known, line
+        known |= set(SET.findall(line))
+
+
+@pytest.mark.parametrize("block", fenced(FLUSH, "sh"))
+def test_every_block_can_be_pasted_into_a_shell(block: str) -> None:
+    ran = subprocess.run(
+        ["/bin/sh", "-n"], input=block, text=True, capture_output=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def deployments() -> list[list[str]]:
+    return [words[3:] for words in commands("python")]
+
+
+@pytest.mark.parametrize("words", deployments(), ids=" ".join)
+def test_every_deployment_has_settings_that_a_stage_takes(words: list[str]) -> None:
+    name, *options = words
+    assert name in {"bootstrap", "deploy", "diff", "destroy"}
+    said = dict(each.split("=", 1) for each in options if each != "-c")
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    stage = read_stage({**context, "stage": "prod", **said})
+    assert stage.name == "prod"
+    if "canary" in said:
+        assert not stage.canary
+    if "domainName" in said:
+        assert (stage.domain_name, stage.default_endpoint) == ("", True)
+
+
+def test_there_are_deployments_to_check() -> None:
+    assert len(deployments()) >= 8
+
+
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(consent, "is_terminal", lambda: False)
@@ -149,12 +198,12 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.mark.usefixtures("url")
 def test_a_bad_campaign_is_taken_back_as_the_page_says() -> None:
     publish = ["campaigns", "publish", "campaigns/push-softask.yaml"]
-    assert CliRunner().invoke(app, publish).exit_code == 0
+    assert CliRunner().invoke(softask, publish).exit_code == 0
     [block] = [block for block in fenced(FLUSH, "sh") if "campaigns rollback" in block]
     for line in block.strip().split("\n"):
-        ran = CliRunner().invoke(app, shlex.split(line)[1:])
+        ran = CliRunner().invoke(softask, shlex.split(line)[1:])
         assert ran.exit_code == 0, ran.output
-    listed = CliRunner().invoke(app, ["campaigns", "list", "--json"])
+    listed = CliRunner().invoke(softask, ["campaigns", "list", "--json"])
     [campaign] = json.loads(listed.stdout)["campaigns"]
     assert (campaign["version"], campaign["status"]) == (0, "active")
 
@@ -163,7 +212,7 @@ def test_a_bad_campaign_is_taken_back_as_the_page_says() -> None:
 def test_what_reviewers_are_told_is_published_as_the_page_says() -> None:
     [block] = [block for block in fenced(FLUSH, "sh") if "App Review" in block]
     for line in block.strip().split("\n"):
-        ran = CliRunner().invoke(app, shlex.split(line)[1:])
+        ran = CliRunner().invoke(softask, shlex.split(line)[1:])
         assert ran.exit_code == 0, ran.output
 
 
@@ -190,7 +239,7 @@ def lost(admin: Admin) -> Admin:
 
 
 def copy() -> None:
-    ran = CliRunner().invoke(app, ["tables", "copy", RESTORED, CAMPAIGNS, "--yes"])
+    ran = CliRunner().invoke(softask, ["tables", "copy", RESTORED, CAMPAIGNS, "--yes"])
     assert ran.exit_code == 0, ran.output
     assert ran.output.startswith("1 written")
 
@@ -250,3 +299,57 @@ def test_live_is_written_anew_by_the_code_of_the_page(
     assert status_of(lost)["version"] == 0
     assert pause(lost) == 200
     assert [key["use"] for key in lost.call("GET", "/keys")["keys"]] == ["write"]
+
+
+# --- a whole table is gone ---
+
+OLD = {variable: f"old-{name}" for variable, name in NAMES.items()}
+SHORT = {
+    "PROFILES": "SOFTASK_PROFILES_TABLE",
+    "WINDOWS": "SOFTASK_WINDOWS_TABLE",
+    "CAMPAIGNS": "SOFTASK_CAMPAIGNS_TABLE",
+    "LEDGER": "SOFTASK_LEDGER_TABLE",
+    "COUNTERS": "SOFTASK_COUNTERS_TABLE",
+}
+
+
+def copies() -> list[list[str]]:
+    """The page's commands, with what the shell makes of its variables."""
+    [block] = [block for block in fenced(FLUSH, "sh") if '"$OLD_LEDGER"' in block]
+    named = {f"${short}": NAMES[variable] for short, variable in SHORT.items()}
+    named |= {f"$OLD_{short}": OLD[variable] for short, variable in SHORT.items()}
+    lines = [shlex.split(line) for line in block.strip().split("\n")]
+    return [[named.get(word, word) for word in words[1:]] for words in lines]
+
+
+def test_all_tables_come_back_in_their_order(app: App, admin: Admin) -> None:
+    offer = app.value_moment("u1")
+    assert offer
+    app.outcome("Shown", offer)
+    assert pause(admin) == 200
+    client = boto3.client("dynamodb")
+    create_tables(client, OLD)
+    whole = {variable: items(variable) for variable in NAMES}
+    for variable, found in whole.items():
+        for item in found:
+            client.put_item(TableName=OLD[variable], Item=item)
+        empty(variable)
+    assert [command[2] for command in copies()] == [
+        OLD[SHORT[short]] for short in ("LEDGER", "COUNTERS", "PROFILES", "WINDOWS", "CAMPAIGNS")
+    ]
+
+    for command in copies():
+        ran = CliRunner().invoke(softask, [*command, "--yes"])
+        assert ran.exit_code == 0, ran.output
+
+    assert {variable: items(variable) for variable in NAMES} == whole
+    assert app.profile("u1").progress
+    assert status_of(admin)["status"] == "paused"
+
+
+def empty(variable: str) -> None:
+    client = boto3.client("dynamodb")
+    keys = client.describe_table(TableName=NAMES[variable])["Table"]["KeySchema"]
+    for item in items(variable):
+        key = {each["AttributeName"]: item[each["AttributeName"]] for each in keys}
+        client.delete_item(TableName=NAMES[variable], Key=key)

@@ -36,15 +36,25 @@ def test_whatever_is_assumed_changes_the_estimate(field: str) -> None:
 @pytest.mark.parametrize("field", [field.name for field in fields(Prices)])
 def test_every_price_is_paid(field: str) -> None:
     dear = replace(Prices(), **{field: 2 * getattr(Prices(), field)})
-    assert estimate(MILLION, dear).total > estimate(MILLION).total
+    usual, dearer = estimate(MILLION), estimate(MILLION, dear)
+    assert dearer.total + dearer.tracing > usual.total + usual.tracing
 
 
-def spelled_out() -> list[str]:
-    text = DOCUMENT.read_text(encoding="utf-8").split("## The arithmetic", 1)[1]
+def spelled_out(text: str) -> list[str]:
     return re.findall(r"^ {4}\w+(?: \w+){0,2} {2,}(.*)$", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("line", spelled_out())
+def of_the_page() -> list[str]:
+    return spelled_out(DOCUMENT.read_text(encoding="utf-8").split("## The arithmetic", 1)[1])
+
+
+def of_ones_own(users: int) -> str:
+    printed = CliRunner().invoke(app, ["costs", "--users", str(users)])
+    assert printed.exit_code == 0
+    return printed.stdout
+
+
+@pytest.mark.parametrize("line", [*of_the_page(), *spelled_out(costs.own(250_000))])
 def test_the_arithmetic_comes_out_as_it_is_shown(line: str) -> None:
     plain = line.replace(",", "").replace(" bytes", "")
     for said, number in (("/ million", "/ 1e6"), ("/ GB", "/ 1e9"), ("GB", "")):
@@ -58,7 +68,29 @@ def test_the_arithmetic_comes_out_as_it_is_shown(line: str) -> None:
 
 
 def test_the_arithmetic_has_a_line_for_whatever_costs() -> None:
-    assert len(spelled_out()) == 14
+    assert len(of_the_page()) == 16
+    [total] = [line for line in of_the_page() if line.endswith(f" = {estimate(MILLION).total:.2f}")]
+    assert total.count("+") == len(estimate(MILLION).dollars) - 1
+
+
+def test_traces_are_told_apart_from_what_every_stage_pays() -> None:
+    # Lambda takes the first call of each second, whatever else it is told.
+    small = estimate(100_000)
+    assert small.tracing > small.dollars["tables"]
+    assert Stage(name="prod").tracing is False
+
+
+@pytest.mark.parametrize("users", [1, 250_000, 10_000_000_000])
+def test_the_sums_are_done_for_a_size_of_one_s_own(users: int) -> None:
+    told = of_ones_own(users)
+    assert told.startswith(f"{users:,} users a month: {estimate(users).total:,.2f} dollars, ")
+    assert len(spelled_out(told)) == len(of_the_page())
+    assert all(limit in told for limit in met(estimate(users)))
+
+
+@pytest.mark.parametrize("users", ["0", "-1", "many"])
+def test_what_is_no_size_is_refused(users: str) -> None:
+    assert CliRunner().invoke(app, ["costs", "--users", users]).exit_code == 2
 
 
 def test_a_thousand_users_cost_little_more_than_the_alarms() -> None:

@@ -181,7 +181,7 @@ def test_a_domain_of_ones_own_needs_a_region(sent: list[httpx.Request]) -> None:
 
 
 def test_an_unknown_profile_is_named() -> None:
-    with pytest.raises(BadTarget, match=r"The config profile \(nobody\) could not be found"):
+    with pytest.raises(BadTarget, match="There is no AWS profile nobody here"):
         Remote(Target(GATEWAY, profile="nobody"))
 
 
