@@ -1,7 +1,6 @@
 """The public routes: bytes to messages, messages to decisions, decisions to bytes."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -16,27 +15,20 @@ from msgspec import UNSET
 from functions.answering import Body, Public, answering, body_of, no_such_route
 from functions.clock import Clock
 from functions.core.compiled import Campaigns
-from functions.core.model import Message, User
+from functions.core.model import Message
 from functions.core.reason import Reason
 from functions.core.verdict import Decision
-from functions.metrics import Metric, emf, of_decision
 from functions.store.access import Keys, KeyUse
 from functions.store.campaigns import Live, LiveCampaigns
 from functions.store.connection import Unavailable
-from functions.store.keys import user_key
-from functions.store.retry import Busy
 from functions.track.authority import Authority, Judged, Sent, caller
 from functions.track.installs import Installs
+from functions.track.journal import Journal
 from functions.track.routes import ROUTES
 from functions.track.service import Folded, Tracker
 from functions.wire import answers, messages
 from functions.wire.answers import write_actions
-from functions.wire.body import (
-    MAX_BATCH,
-    MAX_MESSAGE,
-    parse,
-    parse_envelope,
-)
+from functions.wire.body import MAX_BATCH, MAX_MESSAGE, parse, parse_envelope
 from functions.wire.calls import CALLS, MessageKind
 from functions.wire.errors import (
     InvalidRequest,
@@ -57,12 +49,6 @@ CACHED_FOR = 300
 """Seconds for which what is the same for everybody may be kept."""
 
 _KINDS: Mapping[str, MessageKind] = {kind: kind for kind in CALLS}
-
-MOST_LINES = 100
-"""Messages of a call that have a line of their own in the log."""
-
-_QUIET = (Reason.UNCHANGED, Reason.DUPLICATE)
-"""Messages that changed nothing are not worth a line."""
 
 _WITHHELD = (
     "The traits were not stored: the anonymous id became a user's. Send that user's id and token."
@@ -106,13 +92,11 @@ class PublicApi:
         resolver: APIGatewayHttpResolver | None = None,
     ) -> None:
         self._tracker = tracker
+        self._journal = Journal(logger, salt, stage, tracker.take_conflicts)
         self._live = live
         self._authority = authority
         self._installs = installs
         self._clock = clock
-        self._logger = logger
-        self._salt = salt
-        self._stage = stage
         self._public_host = public_host
         self._resolver = resolver or APIGatewayHttpResolver()
         self._event: Mapping[str, Any] = {}
@@ -153,7 +137,7 @@ class PublicApi:
         folded = self._folded([message], admitted.campaigns, now)
         [decision] = folded.decisions
         _raise_refusal(decision)
-        self._log([message], folded, now)
+        self._journal.decided([message], folded.decisions, now)
         return answers.MessageAnswer(
             message_id=message.id,
             actions=write_actions(folded.actions, now),
@@ -172,7 +156,7 @@ class PublicApi:
         judged = self._judged(sent, admitted, now)
         taken = [each.message for each in judged if each.refusal is None]
         folded = self._folded(taken, admitted.campaigns, now)
-        self._log(taken, folded, now)
+        self._journal.decided(taken, folded.decisions, now)
         decisions = iter(folded.decisions)
         told = iter([(each, None if each.refusal else next(decisions)) for each in judged])
         results = tuple(
@@ -207,7 +191,7 @@ class PublicApi:
             by, keys = admitted.by, admitted.keys
             refusal = self._authority.judge_install(user, read_given(headers, body), by, keys, now)
             if refusal is not None:
-                self._log_unproven("token_refused", Metric.TOKEN_REFUSED, [refusal], now)
+                self._journal.refused([refusal], self._authority.enforces, now)
                 raise refusal
         return self._installs.issue(user, admitted.keys, now)
 
@@ -229,7 +213,7 @@ class PublicApi:
         """
         folded = self._tracker.track(read, campaigns, now)
         if folded.fault is not None:
-            self._log(read, folded, now)
+            self._journal.decided(read, folded.decisions, now)
             raise folded.fault
         return folded
 
@@ -256,80 +240,22 @@ class PublicApi:
         judged = self._authority.judge(sent, admitted.by, admitted.keys, now)
         refusals = [each.refusal for each in judged if each.refusal]
         unmerged = [each.unmerged for each in judged if each.unmerged]
-        self._log_unproven("token_refused", Metric.TOKEN_REFUSED, refusals, now)
-        self._log_unproven("not_merged", Metric.NOT_MERGED, unmerged, now)
-        return judged if self._authority.enforces else [each.let_through() for each in judged]
+        enforced = self._authority.enforces
+        self._journal.refused(refusals, enforced, now)
+        self._journal.not_merged(unmerged, enforced, now)
+        return judged if enforced else [each.let_through() for each in judged]
 
     def _live_at(self, now: int) -> Live:
         live = self._live.at(now)
         if live.problem:
-            measured = emf(self._stage, now, {Metric.CAMPAIGNS_NOT_REFRESHED: 1})
-            extra = {"cause": live.problem, **measured}
-            self._logger.error("campaigns_not_refreshed", extra=extra)
+            self._journal.not_refreshed(live.problem, now)
         return live
+
+    def _measured_fault(self, error: Unavailable) -> dict[str, Any]:
+        return self._journal.measured_fault(error, self._clock())
 
     def _headers(self) -> dict[str, str]:
         return {name.lower(): value for name, value in self._event["headers"].items()}
-
-    def _log(self, read: list[Message], folded: Folded, now: int) -> None:
-        """One line a message that mattered, none for an ignored one; ids hashed, no values.
-
-        Whoever has a token can fill a batch: beyond a hundred, one line a campaign counts the rest.
-        """
-        told = [
-            (message, decision)
-            for message, decision in zip(read, folded.decisions, strict=True)
-            if decision is not None and decision.reason not in _QUIET
-        ]
-        for message, decision in told[:MOST_LINES]:
-            campaign, reason = _counted(decision)
-            self._logger.info(
-                "decided",
-                extra={
-                    "user_key": self._hashed(message.user),
-                    "campaigns": [verdict.campaign for verdict in decision.reasons],
-                    "reasons": [verdict.reason.word for verdict in decision.reasons],
-                    **self._measured(campaign, {reason: 1}, now),
-                },
-            )
-        for campaign, reasons in _by_campaign(decision for _, decision in told[MOST_LINES:]):
-            words = {reason.word: count for reason, count in reasons.items()}
-            extra = {"campaign": campaign, "counts": words}
-            measured = self._measured(campaign, reasons, now)
-            self._logger.info("also_decided", extra={**extra, **measured})
-
-    def _log_unproven(
-        self, line: str, metric: Metric, problems: Sequence[WireError], now: int
-    ) -> None:
-        """One line a call, of what senders did not prove: why, and how many."""
-        if not problems:
-            return
-        causes = dict.fromkeys(_cause(problem) for problem in problems)
-        measured = emf(self._stage, now, {metric: len(problems)})
-        enforced = self._authority.enforces
-        extra = {"enforced": enforced, "cause": " ".join(causes), **measured}
-        self._logger.info(line, extra=extra)
-
-    def _measured(self, campaign: str, reasons: Mapping[Reason, int], now: int) -> dict[str, Any]:
-        """What was decided; the lost rounds of a call go with the first line after them."""
-        return emf(
-            self._stage,
-            now,
-            {Metric.DECIDED: sum(reasons.values()), **self._conflicts()},
-            campaign=campaign,
-            of_campaign={of_decision(reason): count for reason, count in reasons.items()},
-        )
-
-    def _measured_fault(self, error: Unavailable) -> dict[str, Any]:
-        kind = Metric.BUSY if isinstance(error, Busy) else Metric.UNAVAILABLE
-        return emf(self._stage, self._clock(), {kind: 1, **self._conflicts()})
-
-    def _conflicts(self) -> dict[str, int]:
-        conflicts = self._tracker.take_conflicts()
-        return {Metric.CONFLICTS: conflicts} if conflicts else {}
-
-    def _hashed(self, user: User) -> str:
-        return user_key(self._salt, user)
 
 
 @cache
@@ -361,25 +287,6 @@ def _read_item(
         return Sent(kind, message, read_given(headers, body, shared))
     except WireError as error:
         return _rejected(message_id, error, index)
-
-
-def _cause(problem: WireError) -> str:
-    """To be counted by: what follows a colon is of one token alone, or how to mend it."""
-    return f"{problem.message.partition(':')[0].rstrip('.')}."
-
-
-def _counted(decision: Decision) -> tuple[str, Reason]:
-    """The reason that decided, and its campaign."""
-    reason = decision.reason
-    return next(each.campaign for each in decision.reasons if each.reason is reason), reason
-
-
-def _by_campaign(decisions: Iterable[Decision]) -> Iterable[tuple[str, Counter[Reason]]]:
-    counts: dict[str, Counter[Reason]] = {}
-    for decision in decisions:
-        campaign, reason = _counted(decision)
-        counts.setdefault(campaign, Counter())[reason] += 1
-    return counts.items()
 
 
 def _keys(live: Live) -> Keys:
