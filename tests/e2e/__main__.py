@@ -32,6 +32,7 @@ from tests.e2e.steps import (
     recipe,
     redeploying,
     sweeping,
+    wellbeing,
 )
 from tests.e2e.world import World
 
@@ -53,6 +54,7 @@ STEPS: tuple[tuple[str, Callable[[World], str]], ...] = (
     ("a second deploy", redeploying.redeploy),
     ("tokens enforced", authentication.tokens),
     ("an install's token", authentication.devices),
+    ("the doctor", wellbeing.examine),
     ("the rule goes", bus.hang_up),
     ("destroy", leaving.destroy),
 )

@@ -3,7 +3,7 @@
 import gzip
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from cli.remote import Signature
 from tests.e2e import safety
 from tests.e2e.deployment import ACCOUNT
 from tests.e2e.install import ROOT
-from tests.e2e.safety import REGION
+from tests.e2e.safety import REGION, Failed
 
 Json = dict[str, Any]
 
@@ -104,16 +104,27 @@ class Callers:
 
     def softask(self, key: Key, *arguments: str) -> str:
         """What the command `softask` prints for an operator; `Failed` where it is refused."""
+        command, environment = self._softask(key, arguments)
+        return safety.run(command, environment, cwd=ROOT, made=self._made)
+
+    def told(self, key: Key, *arguments: str) -> Json:
+        """The same with `--json`."""
+        return msgspec.json.decode(self.softask(key, *arguments, "--json"), type=Json)
+
+    def found(self, key: Key, *arguments: str) -> tuple[int, Json]:
+        """How the command ends, and what it prints with `--json` even where something is wrong."""
+        command, environment = self._softask(key, (*arguments, "--json"))
+        ran = safety.ran(command, environment, cwd=ROOT, made=self._made)
+        try:
+            return ran.returncode, msgspec.json.decode(ran.stdout, type=Json)
+        except msgspec.DecodeError:
+            raise Failed(f"{' '.join(arguments)}: {ran.stdout}{ran.stderr}") from None
+
+    def _softask(self, key: Key, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         environment = {
             **self._variables,
             "AWS_ACCESS_KEY_ID": key.id,
             "AWS_SECRET_ACCESS_KEY": key.secret,
             "SOFTASK_URL": self.url,
         }
-        return safety.run(
-            [sys.executable, "-m", "cli.main", *arguments], environment, cwd=ROOT, made=self._made
-        )
-
-    def told(self, key: Key, *arguments: str) -> Json:
-        """The same with `--json`."""
-        return msgspec.json.decode(self.softask(key, *arguments, "--json"), type=Json)
+        return [sys.executable, "-m", "cli.main", *arguments], environment

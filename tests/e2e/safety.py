@@ -40,6 +40,9 @@ _NO_PROXY = ("NO_PROXY", "no_proxy")
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYENV_ROOT")
 
 
+Ran = subprocess.CompletedProcess[str]
+
+
 class Unsafe(Exception):
     """Something could lead out of this machine; the message names it."""
 
@@ -132,21 +135,32 @@ def run(
 ) -> str:
     """What the program printed. Raises `Failed` where it ends otherwise than with 0."""
     check(environment, made)
+    return _well(command, _run(command, environment, cwd))
+
+
+def ran(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str],
+    *,
+    cwd: Path,
+    made: Collection[str] = (),
+) -> Ran:
+    """The same for a program that also says by its end what it found."""
+    check(environment, made)
     return _run(command, environment, cwd)
 
 
 def run_offline(command: Sequence[str | Path], environment: Mapping[str, str], *, cwd: Path) -> str:
-    """The same for a program that calls nothing of AWS: its endpoint is a closed port."""
+    """The same as `run` for a program that calls nothing of AWS: its endpoint is a closed port."""
     for name in _ENDPOINTS:
         if environment.get(name) != _CLOSED:
             raise Unsafe(f"{name} must be {_CLOSED}")
-    return _run(command, environment, cwd)
+    return _well(command, _run(command, environment, cwd))
 
 
-def _run(command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path) -> str:
-    line = " ".join(str(part) for part in command)
+def _run(command: Sequence[str | Path], environment: Mapping[str, str], cwd: Path) -> Ran:
     try:
-        ran = subprocess.run(  # noqa: S603 - commands of this package only
+        return subprocess.run(  # noqa: S603 - commands of this package only
             [str(part) for part in command],
             env=dict(environment),
             cwd=cwd,
@@ -157,7 +171,14 @@ def _run(command: Sequence[str | Path], environment: Mapping[str, str], cwd: Pat
             timeout=_LONGEST,
         )
     except subprocess.TimeoutExpired:
-        raise Failed(f"{line}\nwas not done within {_LONGEST} s") from None
+        raise Failed(f"{_line(command)}\nwas not done within {_LONGEST} s") from None
+
+
+def _well(command: Sequence[str | Path], ran: Ran) -> str:
     if ran.returncode != 0:
-        raise Failed(f"{line}\n{ran.stdout}{ran.stderr}".strip())
+        raise Failed(f"{_line(command)}\n{ran.stdout}{ran.stderr}".strip())
     return ran.stdout
+
+
+def _line(command: Sequence[str | Path]) -> str:
+    return " ".join(str(part) for part in command)

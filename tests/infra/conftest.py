@@ -16,6 +16,7 @@ class Stack:
     """One stage's template. Resources go by their construct's path (`Tables/Profiles`)."""
 
     def __init__(self, synthesis: Synthesis) -> None:
+        self.synthesis = synthesis
         self.text = synthesis.path.read_text()
         self.remarks = synthesis.remarks
         self.outputs = synthesis.template.outputs

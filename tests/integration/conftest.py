@@ -11,22 +11,24 @@ import uuid
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.endpoint
 import botocore.session
+import moto.core.responses
 import pytest
 from aws_lambda_powertools import Logger
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 from botocore.loaders import create_loader
-from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+from moto.core.utils import method_names_from_class
 
 from cli.campaigns import read_package
 from cli.dev.device_keys import KeysInMemory
@@ -39,19 +41,19 @@ from functions.core.campaign import Package
 from functions.core.model import Profile, User
 from functions.environment import Auth
 from functions.store import profiles
-from functions.store.campaigns import CampaignItem, LiveCampaigns
-from functions.store.counters import CounterItem
+from functions.store.campaigns import LiveCampaigns
 from functions.store.device_keys import Parameters
-from functions.store.ledger import FactItem
-from functions.store.profiles import ProfileItem
 from functions.store.retry import Retry
-from functions.store.windows import WindowItem
 from functions.track.api import PublicApi
 from functions.track.authority import Authority
 from functions.track.installs import Installs
 from functions.track.service import Tracker
 from tests import rights
 from tests.engine.local import dynamodb_local, why_not
+from tests.integration.in_memory import MODELS, shared
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 ROOT = Path(__file__).parents[2]
 START = 1_795_255_200_000  # 2026-11-21T10:00:00Z
@@ -122,6 +124,8 @@ def package() -> Package:
 def engine() -> Iterator[str | None]:
     """The URL of a DynamoDB Local; None means moto."""
     if why_not():
+        # Before a test could change what it is made of.
+        shared()
         yield None
         return
     with dynamodb_local() as url:
@@ -130,10 +134,13 @@ def engine() -> Iterator[str | None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _models_read_once() -> Iterator[None]:
-    """botocore would parse its service models anew for every client: most of a test's time."""
+    """What botocore and moto would find out anew for every client, or for every call."""
     loader = create_loader()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", lambda _paths: loader)
+        patch.setattr(
+            moto.core.responses, "method_names_from_class", cache(method_names_from_class)
+        )
         yield
 
 
@@ -141,13 +148,16 @@ def _models_read_once() -> Iterator[None]:
 def database(engine: str | None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """Empty tables, and a look at every call to them."""
     seen = Database()
-    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None))
-    for model in (ProfileItem, WindowItem, CampaignItem, FactItem, CounterItem):
-        monkeypatch.setattr(model, "_connection", None)
-    with _in_memory(seen, monkeypatch) if engine is None else _local(engine, seen, monkeypatch):
-        create_tables(boto3.client("dynamodb"))
-        seen.calls.clear()
+    with tables(engine, seen, monkeypatch):
         yield seen
+
+
+@contextmanager
+def tables(engine: str | None, seen: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Empty ones, until the block ends; `seen` sees every call to them."""
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None))
+    with _in_memory(seen, monkeypatch) if engine is None else _local(engine, seen, monkeypatch):
+        yield
 
 
 @contextmanager
@@ -164,7 +174,7 @@ def _in_memory(seen: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
         return seen.observe(request, answer_in_turn)
 
     monkeypatch.setattr(BotocoreStubber, "__call__", observed)
-    with mock_aws():
+    with shared().fresh(monkeypatch):
         yield
 
 
@@ -180,6 +190,10 @@ def _local(engine: str, seen: Database, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", engine)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", uuid.uuid4().hex)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for model in MODELS:
+        monkeypatch.setattr(model, "_connection", None)
+    create_tables(boto3.client("dynamodb"))
+    seen.calls.clear()
     yield
 
 
@@ -191,7 +205,7 @@ def own_logger(stream: io.StringIO) -> Logger:
 class App:
     """An app that speaks HTTP to the functions: API Gateway events in, JSON out."""
 
-    def __init__(self, package: Package, auth: Auth = "off") -> None:
+    def __init__(self, package: Package, auth: Auth = "off", public_host: str = "") -> None:
         self.now = START
         self.pauses: list[float] = []
         self.seconds = 0.0
@@ -206,6 +220,7 @@ class App:
             clock=lambda: self.now,
             logger=own_logger(self.log),
             salt="test-salt",
+            public_host=public_host,
         )
 
     def send(
@@ -271,6 +286,7 @@ class Admin:
             salt="test-salt",
             auth="observe",
             device_keys=Parameters("/softask/test/device-keys/"),
+            stage="test",
         )
 
     def send(
@@ -342,4 +358,9 @@ def app(database: Database, package: Package) -> App:
 
 def items(variable: str) -> list[Json]:
     """Everything in the table that the environment variable names."""
-    return boto3.client("dynamodb").scan(TableName=NAMES[variable])["Items"]
+    return _client(boto3.DEFAULT_SESSION).scan(TableName=NAMES[variable])["Items"]
+
+
+@lru_cache(maxsize=1)
+def _client(session: boto3.Session) -> "DynamoDBClient":
+    return session.client("dynamodb")
