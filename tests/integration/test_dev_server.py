@@ -24,6 +24,7 @@ from cli.dev.server import Server
 from functions.core.permission import STATUS_WORDS
 from functions.store import ledger
 from functions.store.connection import Unavailable
+from functions.store.retry import Retry
 
 Json = dict[str, Any]
 Said = Callable[[str, Any], list[str]]
@@ -520,6 +521,7 @@ def test_a_fact_that_failed_reaches_the_ledger_with_the_next_request(
 
     with monkeypatch.context() as broken:
         broken.setattr(ledger, "record", fail)
+        broken.setattr("functions.ledger.handler._retry", Retry(lambda _: None, lambda: 0.0))
         assert track(http, "ValueMomentReached")["actions"]
     assert kinds(http) == []
     said = capsys.readouterr().err
