@@ -26,6 +26,7 @@ from functions.store.campaigns import (
     LiveUnusable,
     Version,
     Versions,
+    check_newest,
     compile_live,
     packaged_set,
 )
@@ -78,9 +79,14 @@ class Operator:
         self._versions = Versions()
 
     def state(self) -> State:
-        """What is live now; the package, while nothing was ever published. Raises `Unusable`."""
+        """What is live now; the package, while nothing was ever published.
+
+        Raises `Unusable`, also where a `LIVE` is gone or an older one was put back: by that, what
+        was made since would not be there, and what was revoked would.
+        """
         with _usable():
             stored = changes.read_live()
+            check_newest(stored.live.revision if stored else 0)
         if stored is not None:
             return State(stored.live, self._versions, surplus=stored.surplus)
         packaged = plans.packaged_versions(self._package)

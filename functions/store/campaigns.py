@@ -390,16 +390,16 @@ class LiveCampaigns:
         self._body, self._holds_until = body, _next_end(live, now)
 
     def _check_revision(self, revision: int) -> None:
-        """Against the one that was read before or, by a function that starts, what is recorded."""
-        if self._revision is None:
-            check_newest(revision)
-        elif revision < self._revision:
+        """Against the one that was read before and, of each that is new here, what is recorded."""
+        if self._revision is not None and revision < self._revision:
             raise _older(revision)
+        if revision != self._revision:
+            check_newest(revision)
         self._revision = revision
 
     def _read_packaged(self, now: int) -> None:
         """Only where there never was a `LIVE`: one that is gone named keys, and what is paused."""
-        if self._read_at is None or self._body is not None:
+        if self._body is not None or not _within(STALE_AFTER, self._read_at, now):
             check_newest(0)
         self._revision = 0
         self._take_keys(self._deployed, now)

@@ -187,7 +187,8 @@ def test_before_any_change_the_deployment_s_write_keys_are_all(
         "auth": "observe",
         "keys": [{"id": DEPLOYED, "use": "write", "name": ""}],
     }
-    assert database.calls == ["GetItem"]
+    # LIVE, and as there is none, whether there ever was one.
+    assert database.calls == ["GetItem", "GetItem"]
 
 
 def test_a_list_says_who_made_a_key_when_and_until_when_it_holds(admin: Admin) -> None:
@@ -816,6 +817,26 @@ def test_row_51_a_change_without_the_live_item_that_was_there_says_that_it_is_go
 
     assert error["code"] == "live_unusable"
     assert "LIVE is gone" in error["message"]
+
+
+def test_row_51_no_answer_says_of_a_key_that_works_that_it_is_not_there(admin: Admin) -> None:
+    older = create(admin, "server")["key"]["id"]
+    before = CampaignItem.get(LIVE, 0)
+    leaked = create(admin, "server")["key"]["id"]
+    before.save()
+
+    calls = [
+        ("DELETE", "/keys/{id}", leaked),
+        ("POST", "/keys/{id}/rotate", leaked),
+        ("GET", "/keys", ""),
+        ("POST", "/users/import", ""),
+    ]
+    for method, route, id_ in calls:
+        body = {"users": [{"userId": "u9"}]} if "import" in route else {}
+        error = admin.refused(method, route, body, id=id_)
+        assert (error["status"], error["code"]) == (503, "live_unusable"), route
+    # Nor does taking away what is there hide it.
+    assert admin.refused("DELETE", "/keys/{id}", {}, id=older)["code"] == "live_unusable"
 
 
 def test_each_change_of_a_key_is_recorded_and_logged_under_its_id(admin: Admin) -> None:

@@ -12,7 +12,8 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions.core.campaign import ActionRule, OfferRule, Package
 from functions.core.compiled import Campaigns
-from functions.store.access import AccessKey, KeyUse
+from functions.core.model import HOUR, MINUTE
+from functions.store.access import AccessKey, KeyUse, id_of
 from functions.store.campaigns import (
     CHANGES,
     KEYS_HOLD,
@@ -80,13 +81,14 @@ def test_the_live_item_is_read_once_per_20_seconds_and_a_version_once(
     app.now += 20 * SECOND
     database.calls.clear()
     app.track("AppOpened")
-    assert database.calls == ["GetItem", "GetItem"]
+    # LIVE, whether a newer one was made, and the version.
+    assert database.calls == ["GetItem", "GetItem", "GetItem"]
     app.now += 20 * SECOND - 1
     app.track("AppOpened")
-    assert len(database.calls) == 2
+    assert len(database.calls) == 3
     app.now += 1
     app.track("AppOpened")
-    assert len(database.calls) == 3
+    assert len(database.calls) == 4
 
 
 @pytest.mark.parametrize("how", [{"status": "paused"}, {"paused": True}])
@@ -288,6 +290,36 @@ def test_row_51_a_function_that_starts_with_an_older_live_item_knows_it_by_the_r
     assert "was of a later one" in str(live.problem)
     assert live.keys is None
     assert not is_let_in(app, made["secret"])
+
+
+def test_row_51_a_function_that_nobody_called_meanwhile_knows_it_by_the_record(
+    app: App, admin: Admin
+) -> None:
+    admin.call("POST", "/campaigns/{id}/pause", id="push-softask")
+    assert is_let_in(app, WRITE_KEY)
+    made = admin.call("POST", "/keys", {"use": "server"})
+    older = current()
+    admin.call("DELETE", "/keys/{id}", id=made["key"]["id"])
+
+    put_back(**older)
+
+    # Newer than what it read, and older than what was made.
+    app.now += 10 * MINUTE
+    assert not is_let_in(app, made["secret"])
+    assert "was of a later one" in str(app.live.at(app.now + SECOND).problem)
+
+
+def test_row_51_a_function_that_idled_brings_no_deployed_key_back_that_was_revoked(
+    app: App, admin: Admin
+) -> None:
+    assert is_let_in(app, WRITE_KEY)
+    admin.call("POST", "/keys", {"use": "write"})
+    admin.call("DELETE", "/keys/{id}", id=id_of(KeyUse.WRITE, HASHES[0]))
+    CampaignItem(LIVE, 0).delete()
+
+    app.now += 2 * HOUR
+    assert not is_let_in(app, WRITE_KEY)
+    assert app.live.at(app.now).keys is None
 
 
 def test_a_change_that_is_made_while_a_function_starts_is_no_older_live_item(
@@ -520,7 +552,8 @@ def test_row_67_after_a_restore_nothing_of_the_snapshot_is_trusted(
 
 def test_a_clock_that_went_back_reads_anew(app: App, database: Database) -> None:
     app.live.at(app.now - 1)
-    assert database.calls == ["GetItem"]
+    # By that clock nobody knows when it was read before: as by a function that starts.
+    assert database.calls == ["GetItem", "GetItem"]
 
 
 def test_where_nothing_was_changed_a_live_item_may_go_and_the_packaged_campaigns_serve(

@@ -249,9 +249,13 @@ def status_of(admin: Admin) -> Json:
     return dict(campaign)
 
 
-def test_without_live_no_change_succeeds_and_what_was_paused_runs(lost: Admin) -> None:
-    assert pause(lost) == 503
-    assert status_of(lost)["status"] == "active"
+def test_without_live_operators_are_told_so_and_nothing_is_changed(lost: Admin) -> None:
+    before = items("SOFTASK_CAMPAIGNS_TABLE")
+    # What the package says would be wrong: there the campaign was never paused.
+    assert pause(lost) == pause(lost, "resume") == 503
+    status, error = lost.send("GET", "/v1/admin/campaigns")
+    assert (status, error["code"]) == (503, "live_unusable")
+    assert items("SOFTASK_CAMPAIGNS_TABLE") == before
 
 
 def test_live_is_copied_back_from_a_restored_table(lost: Admin) -> None:
