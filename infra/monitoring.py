@@ -305,7 +305,7 @@ def _of_sweep(watched: Watched) -> Iterator[_Rule]:
         threshold=Duration.hours(1).to_seconds(),
         operator=_ABOVE,
         periods=4,
-        # Row 19 of what goes wrong: a sweep that never runs says nothing.
+        # Row 19 of docs/failures.md: a sweep that never runs says nothing.
         missing=cloudwatch.TreatMissingData.BREACHING,
     )
     yield _Rule(

@@ -106,8 +106,8 @@ class SoftAsk(Construct):
         for name, value in self._outputs().items():
             if stack.node.try_find_child(name):
                 raise StageError(
-                    f"{stack.stack_name} has the outputs of another deployment: give each that "
-                    "is to be operated by itself a stack of its own"
+                    f"{stack.stack_name} has something called {name} already, such as another "
+                    "deployment's output: give what is to be operated by itself a stack of its own"
                 )
             CfnOutput(stack, name, value=value)
 

@@ -11,6 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from functions.store.access import deployed
 from infra.stack import compose
 from infra.stages import ROOT, Stage, StageError, project_context, read_stage
 
@@ -123,7 +124,9 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequenc
 
 def _settings(stage: Stage) -> dict[str, str]:
     fields = [field for field in msgspec.structs.fields(Stage) if field.name != "name"]
-    return {field.encode_name: _shown(getattr(stage, field.name)) for field in fields}
+    told = {field.encode_name: _shown(getattr(stage, field.name)) for field in fields}
+    # By their ids, as `softask keys list` has them.
+    return {**told, "writeKeyHashes": _shown(tuple(deployed(stage.write_key_hashes)))}
 
 
 def _shown(value: object) -> str:
@@ -131,8 +134,7 @@ def _shown(value: object) -> str:
         case bool():
             return "on" if value else "off"
         case tuple():
-            # Of a hash, enough to know it by.
-            return ", ".join(str(each)[:32] for each in value) or NOTHING
+            return ", ".join(str(each) for each in value) or NOTHING
     return str(value or NOTHING)
 
 

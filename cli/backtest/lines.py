@@ -8,7 +8,7 @@ from io import BufferedReader
 BLOCK = 1 << 20
 
 MAX_LINE = 5 << 20
-"""Bytes: more than any batch that is accepted (FACTS, section 2)."""
+"""Bytes: more than any batch that is accepted (`functions/wire/body.py`)."""
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"

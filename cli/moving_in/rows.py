@@ -132,7 +132,8 @@ def _status_of_types(value: Any) -> PushStatus:
 
     0 is a denial on iOS; on Android also a phone that was never asked, until the app tells. -2 is
     granted, and opted out in the app; below it the push token is in error, not the permission
-    (FACTS, section 1, rows 16 and 17), except -18 and -19: the OS prompt was never answered.
+    (rows 16 and 17 of `tests/cases/permission/README.md`), except -18 and -19: the OS prompt was
+    never answered.
     """
     text = str(value).strip()
     types = int(text) if _WHOLE.fullmatch(text) and len(text) < _LONGEST_TYPES else None

@@ -39,7 +39,7 @@ class PushStatus(StrEnum):
 class Snapshot(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """`context.push`: what one device knows of its permission (FACTS: client snapshot).
+    """`context.push`: what one device knows of its permission (`docs/clients/README.md`).
 
     `status` is the native word. `last_asked_at` and `last_declined_at` are kept by the client per
     install across logout, and are floors for every user of that install.

@@ -51,7 +51,7 @@ class Unavailable(Exception):
 class Connection:
     """What each table's `Meta` shares: the Lambda must answer before API Gateway gives up.
 
-    boto3's own time-outs are 60 s (FACTS, section 4).
+    botocore's own time-outs are 60 s (its `Config`).
     """
 
     connect_timeout_seconds = 1
@@ -63,7 +63,7 @@ class Connection:
 def connect(*models: type[Model]) -> Session:
     """Builds the tables' clients anew: at init, off the first request's time, and after a restore.
 
-    A client takes 73 ms (FACTS, section 5), and its pooled connections do not outlive a snapshot.
+    A client takes about 70 ms, and its pooled connections do not outlive a snapshot.
     A second one takes a third of that where both are of one session, which pynamodb by itself
     begins anew for every table; the session is returned for clients of other services.
     """

@@ -1,4 +1,4 @@
-"""Decisions as JSON (DESIGN, section 3): camelCase, UTC, always 200 with a body."""
+"""Decisions as JSON: camelCase, UTC, always 200 with a body."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal

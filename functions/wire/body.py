@@ -11,7 +11,7 @@ import msgspec
 from functions.wire.errors import InvalidRequest, TooLarge
 
 MAX_MESSAGE = 32 * 1024
-"""Bytes of one message (FACTS, section 2)."""
+"""Bytes of one message: the bound of Segment's HTTP Tracking API."""
 
 MAX_BATCH = 4 * 1024 * 1024
 """Bytes of a batch, decoded: RudderStack SDKs send so much."""
@@ -28,7 +28,8 @@ _FIELD = "body"
 _GZIP = b"\x1f\x8b"
 _MAX_DIGITS = 38
 _MAX_EXPONENT = 120
-"""DynamoDB keeps 38 digits and refuses magnitudes beyond about 1e125 (FACTS, section 4)."""
+"""DynamoDB keeps 38 digits and refuses magnitudes beyond about 1e125 (its developer guide,
+"Supported data types")."""
 
 
 def read_body(body: str | None, *, is_base64: bool, limit: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Segment-shaped JSON as the domain's messages (FACTS, section 2)."""
+"""Segment-shaped JSON as the domain's messages (Segment's HTTP Tracking API)."""
 
 import re
 import uuid

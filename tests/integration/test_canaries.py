@@ -1,4 +1,6 @@
-"""Row 47: nothing personal in any log line, on any route, whatever fails, in any trace."""
+"""Row 47 of docs/failures.md: nothing personal in any log line, on any route, whatever fails, in
+any trace.
+"""
 
 import io
 import json

@@ -34,6 +34,22 @@ def test_due_windows_are_deleted_and_others_stay(app: App) -> None:
     assert sweeper().sweep(DUE) == Swept(deleted=0, left=0)
 
 
+def test_row_59_a_window_that_ended_asks_nobody_before_new_value(app: App) -> None:
+    offer = app.value_moment("u0")
+    assert offer
+    app.outcome("Shown", offer, user="u0")
+    app.outcome("Declined", offer, user="u0")
+    app.now = DUE + DAY
+    assert sweeper().sweep(app.now) == Swept(deleted=1, left=0)
+
+    asker = {"userId": "u0", "context": {"device": {"id": "d1"}}}
+    assert app.track("SessionStarted", user="u0")["actions"] == []
+    assert app.post("/v1/actions", asker)["actions"] == []
+    again = app.value_moment("u0", messageId="new")
+    assert again
+    assert again["attempt"] == 2
+
+
 def test_the_profile_is_not_touched(app: App) -> None:
     decline(app, 1)
     before = items("SOFTASK_PROFILES_TABLE")
