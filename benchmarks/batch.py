@@ -28,7 +28,8 @@ from cli.dev.device_keys import KeysInMemory  # noqa: E402
 from cli.dev.packages import read  # noqa: E402
 from functions.clock import wall_clock  # noqa: E402
 from functions.store import connection  # noqa: E402
-from functions.store.campaigns import CampaignItem, LiveCampaigns  # noqa: E402
+from functions.store.campaigns import CampaignItem  # noqa: E402
+from functions.store.live import LiveCampaigns  # noqa: E402
 from functions.store.profiles import ProfileItem  # noqa: E402
 from functions.track.api import PublicApi  # noqa: E402
 from functions.track.authority import Authority  # noqa: E402

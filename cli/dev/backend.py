@@ -26,9 +26,10 @@ from functions.core.campaign import Package
 from functions.core.model import MINUTE, User
 from functions.ledger import handler as ledger
 from functions.store import connection
-from functions.store.campaigns import CampaignItem, LiveCampaigns
+from functions.store.campaigns import CampaignItem
 from functions.store.counters import CounterItem
 from functions.store.ledger import FactItem
+from functions.store.live import LiveCampaigns
 from functions.store.profiles import ProfileItem
 from functions.store.retry import Retry
 from functions.store.windows import WindowItem

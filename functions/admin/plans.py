@@ -10,9 +10,10 @@ from functions.core.campaign import CampaignFile, Package, Published, SettingsFi
 from functions.core.compiling import check_settings, compile_campaign, compile_outcomes
 from functions.core.errors import CampaignError, spell
 from functions.core.moments import format_time
-from functions.store.campaigns import STALE_AFTER, Change, Entry, LiveSet, Version, Versions
+from functions.store.campaigns import Change, Entry, LiveSet, Version, Versions
 from functions.store.changes import MAX_BODY, What
 from functions.store.codec import Surplus
+from functions.store.live import STALE_AFTER
 from functions.wire.admin import (
     InvalidSettings,
     NotFound,

@@ -21,17 +21,16 @@ from functions.core.model import Message, Profile, User
 from functions.store import changes, profiles
 from functions.store.campaigns import (
     Change,
-    Compiled,
     Entry,
     LiveUnusable,
     Version,
     Versions,
     check_newest,
-    compile_live,
     packaged_set,
 )
 from functions.store.changes import Listed, Record
 from functions.store.retry import Retry
+from functions.store.serving import Compiled, compile_live
 from functions.wire.admin import NotATestUser, NotFound, Unusable
 from functions.wire.errors import TooLarge
 

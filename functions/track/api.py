@@ -19,8 +19,8 @@ from functions.core.model import Message
 from functions.core.reason import Reason
 from functions.core.verdict import Decision
 from functions.store.access import Keys, KeyUse
-from functions.store.campaigns import Live, LiveCampaigns
 from functions.store.connection import Unavailable
+from functions.store.live import Live, LiveCampaigns
 from functions.track.authority import Authority, Judged, Sent, caller
 from functions.track.installs import Installs
 from functions.track.journal import Journal
@@ -51,7 +51,8 @@ CACHED_FOR = 300
 _KINDS: Mapping[str, MessageKind] = {kind: kind for kind in CALLS}
 
 _WITHHELD = (
-    "The traits were not stored: the anonymous id became a user's. Send that user's id and token."
+    "The traits were not stored: the anonymous id became a user's. Send them in a new message, with"
+    " that user's id and token."
 )
 
 Answer = Callable[[], Body | Public]
@@ -73,8 +74,8 @@ class PublicApi:
     A route with a parameter goes by what API Gateway matched and decoded: Powertools knows only
     some of the characters that a write key may have.
 
-    `resolver` may be given where requests run side by side: Powertools' own keeps the current
-    event on its class, which suits one request at a time.
+    An object serves one request at a time. Where several objects serve side by side, each is given
+    a `resolver` of its own that keeps its event to itself: Powertools keeps one event for them all.
     """
 
     def __init__(
@@ -130,11 +131,11 @@ class PublicApi:
         now = self._clock()
         body = messages.read_object(parse(self._body(MAX_MESSAGE)))
         headers = self._headers()
-        admitted = self._admitted(headers, body, now)
+        admitted = self._admit(headers, body, now)
         sent = Sent(kind, messages.read_message(kind, body, now), read_given(headers, body))
-        judged = self._one_judged(sent, admitted, now)
+        judged = self._judge_one(sent, admitted, now)
         message = judged.message
-        folded = self._folded([message], admitted.campaigns, now)
+        folded = self._fold([message], admitted.campaigns, now)
         [decision] = folded.decisions
         _raise_refusal(decision)
         self._journal.decided([message], folded.decisions, now)
@@ -149,13 +150,13 @@ class PublicApi:
         envelope = parse_envelope(self._body(MAX_BATCH))
         headers = self._headers()
         # Of a stranger's batch no more is parsed than the key.
-        admitted = self._admitted(headers, _key_of(envelope), now)
+        admitted = self._admit(headers, _key_of(envelope), now)
         shared, items = messages.read_batch(envelope)
         rows = [_read_item(item, headers, shared, now, place) for place, item in enumerate(items)]
         sent = [row for row in rows if isinstance(row, Sent)]
-        judged = self._judged(sent, admitted, now)
+        judged = self._judge(sent, admitted, now)
         taken = [each.message for each in judged if each.refusal is None]
-        folded = self._folded(taken, admitted.campaigns, now)
+        folded = self._fold(taken, admitted.campaigns, now)
         self._journal.decided(taken, folded.decisions, now)
         decisions = iter(folded.decisions)
         told = iter([(each, None if each.refusal else next(decisions)) for each in judged])
@@ -169,9 +170,9 @@ class PublicApi:
         now = self._clock()
         body = messages.read_object(parse(self._body(MAX_MESSAGE)))
         headers = self._headers()
-        admitted = self._admitted(headers, body, now)
+        admitted = self._admit(headers, body, now)
         sent = Sent("track", messages.read_asker(body, now), read_given(headers, body))
-        asker = self._one_judged(sent, admitted, now).message
+        asker = self._judge_one(sent, admitted, now).message
         if body.get("intent") is not None:
             route = self._tracker.route(asker, now)
             return answers.RouteAnswer(on_approve=route.value if route else None)
@@ -185,7 +186,7 @@ class PublicApi:
         now = self._clock()
         body = messages.read_object(parse(self._body(MAX_MESSAGE)))
         headers = self._headers()
-        admitted = self._admitted(headers, body, now)
+        admitted = self._admit(headers, body, now)
         user = messages.read_install(body)
         if user is not None:
             by, keys = admitted.by, admitted.keys
@@ -207,7 +208,7 @@ class PublicApi:
     def _openapi(self) -> Public:
         return Public(_document(OPENAPI), CACHED_FOR)
 
-    def _folded(self, read: list[Message], campaigns: Campaigns, now: int) -> Folded:
+    def _fold(self, read: list[Message], campaigns: Campaigns, now: int) -> Folded:
         """Raises one user's fault; what was written of the others is no news when it comes again,
         and has its lines before.
         """
@@ -222,20 +223,20 @@ class PublicApi:
     def _body(self, limit: int) -> bytes:
         return body_of(self._event, limit)
 
-    def _admitted(self, headers: Mapping[str, str], body: Json, now: int) -> Admitted:
+    def _admit(self, headers: Mapping[str, str], body: Json, now: int) -> Admitted:
         live = self._live_at(now)
         keys = _keys(live)
         by = caller(read_key(headers, body), keys, now)
         return Admitted(by, keys, live.campaigns)
 
-    def _one_judged(self, sent: Sent, admitted: Admitted, now: int) -> Judged:
+    def _judge_one(self, sent: Sent, admitted: Admitted, now: int) -> Judged:
         """Raises the refusal, if it holds."""
-        [judged] = self._judged([sent], admitted, now)
+        [judged] = self._judge([sent], admitted, now)
         if judged.refusal is not None:
             raise judged.refusal
         return judged
 
-    def _judged(self, sent: list[Sent], admitted: Admitted, now: int) -> list[Judged]:
+    def _judge(self, sent: list[Sent], admitted: Admitted, now: int) -> list[Judged]:
         """Who may act; of a stage that only observes, everybody may."""
         judged = self._authority.judge(sent, admitted.by, admitted.keys, now)
         refusals = [each.refusal for each in judged if each.refusal]
@@ -302,7 +303,7 @@ def _rejected(message_id: str | None, error: WireError, index: int) -> answers.R
 
 def _result(judged: Judged, decision: Decision | None, index: int) -> answers.Result:
     message_id = judged.message.id
-    refusal = judged.refusal or _refusal(decision)
+    refusal = judged.refusal or _why_refused(decision)
     if refusal is not None:
         return _rejected(message_id, refusal, index)
     is_known = decision is not None and decision.reason is Reason.DUPLICATE
@@ -321,7 +322,7 @@ def _warnings(judged: Judged, decision: Decision | None) -> tuple[str, ...]:
     return judged.warnings
 
 
-def _refusal(decision: Decision | None) -> WireError | None:
+def _why_refused(decision: Decision | None) -> WireError | None:
     if decision is None:
         return None
     if decision.reason is Reason.MESSAGE_ID_REUSED:
@@ -336,6 +337,6 @@ def _refusal(decision: Decision | None) -> WireError | None:
 
 
 def _raise_refusal(decision: Decision | None) -> None:
-    refusal = _refusal(decision)
+    refusal = _why_refused(decision)
     if refusal is not None:
         raise refusal

@@ -29,9 +29,13 @@ MOST_TOKENS = 20
 
 CALLERS = (KeyUse.WRITE, KeyUse.SERVER)
 
-_OTHERS = "The token is not this user's."
+_OTHERS = (
+    "The token is not this user's: its sub must be the message's userId, an install's the"
+    " anonymous id."
+)
 _NO_DEVICE = "Send context.softask.deviceToken: it proves the anonymous id that becomes the user's."
 _NOT_MERGED = "The anonymous id was not merged. {}"
+_OR_NEW = "leave out anonymousId for a new one."
 
 Proven = User | WireError
 """Whom a token speaks for, or why it speaks for nobody."""
@@ -94,27 +98,29 @@ def _token_key(key: AccessKey, stage: str) -> TokenKey:
     )
 
 
-def refusal(user: User, proven: Proven, place: str = TOKEN) -> WireError | None:
+def why_not(user: User, proven: Proven, place: str = TOKEN) -> WireError | None:
     """Why whoever proves that may not act for the user. It never depends on what is stored."""
     if isinstance(proven, WireError):
         return type(proven)(proven.message, place)
     return None if proven == user else Forbidden(_OTHERS, place)
 
 
-def judged(kind: MessageKind, message: Message, token: Proven, device: Proven | None) -> Judged:
+def judge_message(
+    kind: MessageKind, message: Message, token: Proven, device: Proven | None
+) -> Judged:
     """By what the message's tokens prove; `device` is None where it brings no device token.
 
     To merge an anonymous id both must be proven. An alias does nothing else; an identify that
     lacks that proof is taken without the merge, as Segment's SDKs name their anonymous id in
     each.
     """
-    problem = refusal(message.user, token)
+    problem = why_not(message.user, token)
     if problem is not None:
         return Judged(message, problem)
     proven = replace(message, verified=True)
     if not message.merges:
         return Judged(proven)
-    problem = _merging(message.merges, device)
+    problem = _why_not_merged(message.merges, device)
     if problem is None:
         return Judged(proven)
     if kind == "alias":
@@ -122,10 +128,17 @@ def judged(kind: MessageKind, message: Message, token: Proven, device: Proven | 
     return Judged(replace(proven, merges=""), unmerged=problem)
 
 
-def _merging(anonymous_id: str, device: Proven | None) -> WireError | None:
+def _why_not_merged(anonymous_id: str, device: Proven | None) -> WireError | None:
     if device is None:
         return Forbidden(_NO_DEVICE, DEVICE_TOKEN)
-    return refusal(User("anonymous", anonymous_id), device, DEVICE_TOKEN)
+    return why_not(User("anonymous", anonymous_id), device, DEVICE_TOKEN)
+
+
+def _or_new(problem: WireError) -> WireError:
+    """The refusal of an install's own id, and the other way. A cause ends at its first colon."""
+    said = problem.message.rstrip(".")
+    joint = "; or" if ":" in said else ": get its token anew, or"
+    return type(problem)(f"{said}{joint} {_OR_NEW}", problem.field)
 
 
 class Authority:
@@ -155,7 +168,7 @@ class Authority:
             return [Judged(each.message, too_many) for each in sent]
         trusted = token_keys(keys, self._stage, now)
         proven = {token: self._proven(token, trusted, now) for token in different}
-        return [self._judged(each, proven) for each in sent]
+        return [self._judge_one(each, proven) for each in sent]
 
     def judge_install(
         self, user: User, given: Given, by: KeyUse, keys: Keys, now: int
@@ -164,16 +177,18 @@ class Authority:
         that installs have theirs when they are."""
         if by is KeyUse.SERVER or not self.enforces:
             return None
-        return refusal(user, self._proven(given.token, token_keys(keys, self._stage, now), now))
+        proven = self._proven(given.token, token_keys(keys, self._stage, now), now)
+        problem = why_not(user, proven)
+        return None if problem is None else _or_new(problem)
 
-    def _judged(self, sent: Sent, proven: Mapping[str | None, Proven]) -> Judged:
+    def _judge_one(self, sent: Sent, proven: Mapping[str | None, Proven]) -> Judged:
         token, device = sent.given.token, sent.given.device
         merging = None if device is None else proven[device]
-        found = judged(sent.kind, sent.message, proven[token], merging)
+        judged = judge_message(sent.kind, sent.message, proven[token], merging)
         if self.enforces:
-            return found
+            return judged
         # An install gets a token for any id, and merges are let through: nothing is proven yet.
-        return Judged(sent.message, found.refusal, found.unmerged)
+        return Judged(sent.message, judged.refusal, judged.unmerged)
 
     def _proven(self, token: object, trusted: Mapping[str, TokenKey], now: int) -> Proven:
         try:

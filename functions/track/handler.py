@@ -14,9 +14,10 @@ from functions.core.campaign import Package
 from functions.environment import read_environment
 from functions.snapstart import after_restore
 from functions.store import connection
-from functions.store.campaigns import CampaignItem, LiveCampaigns
+from functions.store.campaigns import CampaignItem
 from functions.store.connection import Unavailable
 from functions.store.device_keys import Parameters
+from functions.store.live import LiveCampaigns
 from functions.store.profiles import ProfileItem
 from functions.track.api import PublicApi
 from functions.track.authority import Authority

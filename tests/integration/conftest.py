@@ -41,8 +41,8 @@ from functions.core.campaign import Package
 from functions.core.model import Profile, User
 from functions.environment import Auth
 from functions.store import profiles
-from functions.store.campaigns import LiveCampaigns
 from functions.store.device_keys import Parameters
+from functions.store.live import LiveCampaigns
 from functions.store.retry import Retry
 from functions.track.api import PublicApi
 from functions.track.authority import Authority
@@ -132,6 +132,13 @@ def engine() -> Iterator[str | None]:
         yield url
 
 
+@pytest.fixture
+def _ssm(engine: str | None) -> None:
+    """What a test asks for that has device keys."""
+    if engine is not None:
+        pytest.skip("DynamoDB Local has no parameters")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _models_read_once() -> Iterator[None]:
     """What botocore and moto would find out anew for every client, or for every call."""
@@ -184,6 +191,7 @@ def _local(engine: str, seen: Database, monkeypatch: pytest.MonkeyPatch) -> Iter
     send = URLLib3Session.send
 
     def observed(self: URLLib3Session, request: Any) -> Any:
+        assert request.url.startswith(engine), f"{request.url} is none of the engine's"
         return seen.observe(request, lambda: send(self, request))
 
     monkeypatch.setattr(URLLib3Session, "send", observed)

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from functions.core.campaign import Package
-from functions.store.campaigns import CHANGES, LIVE, CampaignItem, LiveSet, Versions, compile_live
+from functions.store.campaigns import CHANGES, LIVE, CampaignItem, LiveSet, Versions
+from functions.store.serving import compile_live
 from tests.integration.conftest import DAY, MINUTE, SECOND, Admin, App, Database, items
 from tests.integration.scheduler import Scheduler
 

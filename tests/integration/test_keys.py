@@ -140,12 +140,6 @@ def parameters() -> dict[str, str]:
 
 
 @pytest.fixture
-def _ssm(engine: str | None) -> None:
-    if engine is not None:
-        pytest.skip("DynamoDB Local has no parameters")
-
-
-@pytest.fixture
 def strict(database: Database, package: Package) -> App:
     """An app whose stage enforces tokens."""
     database.calls.clear()

@@ -14,16 +14,8 @@ from functions.core.campaign import ActionRule, OfferRule, Package
 from functions.core.compiled import Campaigns
 from functions.core.model import HOUR, MINUTE
 from functions.store.access import AccessKey, KeyUse, id_of
-from functions.store.campaigns import (
-    CHANGES,
-    KEYS_HOLD,
-    LIVE,
-    CampaignItem,
-    Entry,
-    LiveCampaigns,
-    LiveSet,
-    Version,
-)
+from functions.store.campaigns import CHANGES, LIVE, CampaignItem, Entry, LiveSet, Version
+from functions.store.live import KEYS_HOLD, LiveCampaigns
 from tests.integration.conftest import (
     DAY,
     HASHES,
@@ -275,6 +267,21 @@ def test_a_newer_live_item_serves_again_after_an_older_one(app: App, admin: Admi
     app.now += SECOND
     assert app.live.at(app.now).problem is None
     assert app.value_moment()
+
+
+def test_an_older_live_item_is_refused_by_who_read_the_newer_though_its_record_is_gone_too(
+    app: App, admin: Admin
+) -> None:
+    made = admin.call("POST", "/keys", {"use": "server"})
+    older = current()
+    admin.call("DELETE", "/keys/{id}", id=made["key"]["id"])
+    assert not is_let_in(app, made["secret"])
+
+    put_back(**older)
+    CampaignItem(CHANGES, 2).delete()
+
+    assert not is_let_in(app, made["secret"])
+    assert "LIVE is of revision 1" in str(app.live.at(app.now + SECOND).problem)
 
 
 def test_row_51_a_function_that_starts_with_an_older_live_item_knows_it_by_the_record(

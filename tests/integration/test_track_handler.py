@@ -60,6 +60,7 @@ def test_an_event_in_a_response_out_and_no_key_no_entry(entry: ModuleType) -> No
     assert json.loads(answer["body"])["code"] == "unauthorized"
 
 
+@pytest.mark.usefixtures("_ssm")
 def test_a_private_half_that_is_gone_is_a_503_and_one_error_line_with_its_key(
     entry: ModuleType, package: Package, caplog: pytest.LogCaptureFixture
 ) -> None:
