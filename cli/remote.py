@@ -27,9 +27,11 @@ TIMEOUT = 30.0
 
 _GATEWAY = re.compile(r"^[a-z0-9-]+\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
 
-
 _NOT_A_PLACE = ("id", "version", "expectedVersion", "expectedRevision", "userId", "anonymousId")
 """What a command fills in itself: a refusal of it says enough without."""
+
+_QUESTIONS = ("/explain", "/test")
+"""How the paths end whose POST changes nothing."""
 
 
 class RemoteError(Exception):
@@ -127,10 +129,12 @@ class Remote(AbstractContextManager["Remote"]):
             raise Unreachable(_nobody(self.url, error)) from None
         except httpx.TimeoutException:
             problem = f"{self.url} did not answer within {TIMEOUT:.0f} s."
-            raise Unreachable(problem + _doubt(method)) from None
+            raise Unreachable(problem + _doubt(method, path)) from None
         except httpx.HTTPError as error:
-            raise Unreachable(f"{self.url} did not answer: {error}.{_doubt(method)}") from None
-        return _read(response, self.url)
+            raise Unreachable(
+                f"{self.url} did not answer: {error}.{_doubt(method, path)}"
+            ) from None
+        return _read(response, self.url, _doubt(method, path))
 
 
 def path_of(*steps: str | int) -> str:
@@ -186,8 +190,10 @@ def _nobody(url: str, error: httpx.ConnectError) -> str:
     return f"Nothing answers at {url} ({error}). Is --url the output ApiUrl of the stack?"
 
 
-def _doubt(method: str) -> str:
-    return "" if method == "GET" else " The change may have been made all the same."
+def _doubt(method: str, path: str) -> str:
+    if method == "GET" or path.endswith(_QUESTIONS):
+        return ""
+    return " The change may have been made all the same."
 
 
 # --- the signature ---
@@ -236,33 +242,34 @@ def region_of(url: str) -> str | None:
 # --- what came back ---
 
 
-def _read(response: httpx.Response, url: str) -> Json:
+def _read(response: httpx.Response, url: str, doubt: str) -> Json:
+    """The body of a 200. `doubt`: what to say where a fault leaves open what was done."""
     try:
         body = msgspec.json.decode(response.content)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = None
     if response.status_code == 200 and isinstance(body, dict):
         return body
+    doubt = doubt if response.status_code >= 500 else ""
     if response.status_code < 400 or not isinstance(body, dict):
-        raise Refused(
-            response.status_code,
-            f"{url} answered {response.status_code}, but not as Softask does. Is --url right?",
-        )
-    raise _refusal(response, body, url)
+        problem = f"{url} answered {response.status_code}, but not as Softask does. Is --url right?"
+        raise Refused(response.status_code, problem + doubt)
+    raise _refusal(response, body, url, doubt)
 
 
-def _refusal(response: httpx.Response, body: Json, url: str) -> Refused:
+def _refusal(response: httpx.Response, body: Json, url: str, doubt: str) -> Refused:
     """Softask's own refusals have a code; API Gateway's have only a message."""
     status = response.status_code
     said = str(body.get("message") or body.get("Message") or "no reason was said")
     if body.get("code"):
-        return Refused(status, said, body["code"], body.get("field"), _retry_after(response))
+        wait = _retry_after(response)
+        return Refused(status, said + doubt, body["code"], body.get("field"), wait)
     if status in (401, 403):
         problem = f"{url} refused these credentials ({said}); {_RIGHT}"
     elif status == 404:
         problem = f"{url} has no such route. Is --url the output ApiUrl of the stack?"
     else:
-        problem = f"{url} answered {status}: {said}"
+        problem = f"{url} answered {status}: {said.rstrip('.')}.{doubt}"
     return Refused(status, problem, retry_after=_retry_after(response))
 
 

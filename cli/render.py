@@ -24,6 +24,8 @@ _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _NOT_MET, _REPEATED = Reason.TRIGGER_NOT_MET.word, Reason.OFFER_REPEATED.word
 _DELETED = Reason.USER_DELETED.word
 _ANY_WIDTH = 10_000
+_READABLE = 5
+"""Columns that a broken cell has at least."""
 _STATUS_STYLES = {"active": "green", "paused": "yellow", "draft": "cyan", "ended": "dim"}
 
 
@@ -121,19 +123,32 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     return grid
 
 
-def put_whole(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def put_whole(
+    headings: Sequence[str], rows: Iterable[Sequence[Any]], yielding: Sequence[str]
+) -> None:
     """A table of which nothing is left out: the first column is never broken.
 
-    The others break in a narrow terminal. Elsewhere a row is a line, however long.
+    In a narrow terminal the `yielding` columns break; in a very narrow one all others do too.
+    Elsewhere a row is a line, however long.
     """
     grid = table(headings, rows)
-    for column in grid.columns[1:]:
-        column.no_wrap = False
     console = Console(highlight=False)
+    gives = _gives_room(grid, yielding, console.width)
+    for column in grid.columns[1:]:
+        column.no_wrap = gives and column.header not in yielding
     if not console.is_terminal:
         console = Console(highlight=False, width=_ANY_WIDTH)
     with trimmed(console):
         console.print(grid)
+
+
+def _gives_room(grid: Table, yielding: Sequence[str], width: int) -> bool:
+    """Whether the others fit beside the `yielding` columns, these broken as far as may be read."""
+    needed = 2 * (len(grid.columns) - 1)
+    for column in grid.columns:
+        whole = max(len(str(cell)) for cell in (column.header, *column.cells))
+        needed += min(whole, _READABLE) if column.header in yielding else whole
+    return needed <= width
 
 
 def _cell(value: Any) -> Text:

@@ -242,14 +242,19 @@ def rollback(
     Example: softask campaigns rollback push-softask 0 --reason "fewer yes"
     """
     with remote_at(url, profile, region) as remote:
+        from cli.commands.publishing import at  # noqa: PLC0415
         from cli.remote import path_of  # noqa: PLC0415
 
         shown = remote.get(path_of("campaigns", campaign))
         live = shown["version"] if shown["isLive"] else None
+        if live == version:
+            typer.echo(f"{campaign}: version {version} is live already {at(remote)}")
+            return
         body = {"version": version, "expectedVersion": live, **because(reason)}
         answer = remote.post(path_of("campaigns", campaign, "rollback"), body)
         before = "none live" if live is None else f"version {live}"
-        typer.echo(f"{campaign}: {before} → {answer['version']} ({answer['status']})")
+        told = f"{before} → {answer['version']} ({answer['status']})"
+        typer.echo(f"{campaign}: {told} {at(remote)}")
         typer.echo(_REACHES)
 
 
@@ -262,24 +267,26 @@ def _check_one_or_all(campaign: str | None, everything: bool) -> None:
 
 
 def _turn(remote: "Remote", campaign: str | None, way: Way, reason: str | None) -> str:
+    from cli.commands.publishing import at  # noqa: PLC0415
     from cli.remote import path_of  # noqa: PLC0415
 
     if campaign is None:
         return _turn_all(remote, way == "pause", reason)
     answer = remote.post(path_of("campaigns", campaign, way), because(reason))
-    return f"{campaign}: {answer['status']} (version {answer['version']})"
+    return f"{campaign}: {answer['status']} (version {answer['version']}) {at(remote)}"
 
 
 def _turn_all(remote: "Remote", paused: bool, reason: str | None) -> str:
-    from cli.commands.publishing import put_settings  # noqa: PLC0415
+    from cli.commands.publishing import at, put_settings  # noqa: PLC0415
     from cli.remote import path_of  # noqa: PLC0415
 
     word = "paused" if paused else "not paused"
     have = remote.get(path_of("settings"))
     if have["settings"].get("paused", False) == paused:
-        return f"settings: {word} already (revision {have['revision']})"
+        return f"settings: {word} already (revision {have['revision']}) {at(remote)}"
     answer = put_settings(remote, have, {**have["settings"], "paused": paused}, reason)
-    return f"settings: {word} (revision {have['revision']} → {answer['revision']})"
+    told = f"{word} (revision {have['revision']} → {answer['revision']})"
+    return f"settings: {told} {at(remote)}"
 
 
 # --- words ---

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.commands.account import Profile, Region, opened
-from cli.commands.target import DEV_SERVER, fail
+from cli.commands.target import DEV_SERVER, fail, require
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -60,6 +60,8 @@ def doctor(
     from cli.doctor.verdicts import Verdict  # noqa: PLC0415
     from cli.remote import RemoteError, region_of  # noqa: PLC0415 - httpx, botocore
 
+    if write_key is not None:
+        require(write_key, "--write-key")
     url = url or (None if stack else DEV_SERVER)
     region = region or (region_of(url) if url else None)
     with opened(profile, region) as account:
@@ -72,13 +74,19 @@ def doctor(
     if as_json:
         _put_json(readings, findings, healthy)
     else:
-        _put(findings)
+        _put(_whom(readings), findings)
     if not healthy:
         raise typer.Exit(1)
 
 
-def _put(findings: Sequence["Finding"]) -> None:
-    """What was checked, a line each; then, by their reason, the names of what was not."""
+def _whom(readings: "Readings") -> str:
+    """`stage prod at https://…`, as far as it is known."""
+    named = f"stage {readings.stage}" if readings.stage else readings.named
+    return " at ".join(part for part in (named, readings.url) if part)
+
+
+def _put(whom: str, findings: Sequence["Finding"]) -> None:
+    """Whom it is of, and what was checked, a line each; then what was not, by the reason."""
     from rich.text import Text  # noqa: PLC0415
 
     from cli import render  # noqa: PLC0415 - rich
@@ -92,6 +100,7 @@ def _put(findings: Sequence["Finding"]) -> None:
         else:
             word = Text(finding.verdict, _STYLES[finding.verdict])
             rows.append((word, finding.check, _said(finding)))
+    render.put(Text(f"{render.printable(whom)}\n"))
     render.put(render.table(("", "check", "what was seen"), rows))
     for why, names in unchecked.items():
         render.put(
@@ -128,5 +137,6 @@ def _put_json(readings: "Readings", findings: Sequence["Finding"], healthy: bool
         }
         for finding in findings
     ]
-    told: dict[str, Any] = {"url": readings.url, "at": format_time(readings.now)}
+    stage = readings.stage or None
+    told: dict[str, Any] = {"stage": stage, "url": readings.url, "at": format_time(readings.now)}
     render.put_json({**told, "healthy": healthy, "checks": checks})

@@ -1,8 +1,9 @@
 """`softask keys`: who may call: make, replace and revoke the keys of a stage."""
 
+import hashlib
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -70,7 +71,12 @@ _OPTIONS = {
 }
 """What the API's fields are called here."""
 
+HEADINGS = ("id", "use", "made (UTC)", "by", "ends (UTC)", "issuer", "name")
+YIELDING = ("by", "issuer", "name")
+"""What breaks first in a narrow terminal."""
+
 _DIGEST = re.compile("[0-9A-Fa-f]{64}")
+_SECRET = re.compile("(?:wk|sk)_.")
 _SPAN = re.compile(r"(?:[0-9]{1,9}[smhd])+")
 
 
@@ -99,8 +105,7 @@ def list_keys(
         )
         typer.echo(f"{count} key{'' if count == 1 else 's'}")
         if count:
-            headings = ("id", "use", "made", "by", "ends", "issuer", "name")
-            render.put_whole(headings, [_row(key) for key in answer["keys"]])
+            render.put_whole(HEADINGS, [_row(key) for key in answer["keys"]], YIELDING)
 
 
 @app.command()
@@ -133,6 +138,8 @@ def create(
 
     Example: softask keys create user --issuer me --new-key-file key.pem
     """
+    if use == "user":
+        _require_key(public_key, new_key_file)
     said = {"use": use, "name": name, **because(reason)}
     said |= _said(issuer=issuer, sha256=None if sha256 is None else _digest(sha256))
     with (
@@ -170,7 +177,9 @@ def rotate(
 
     Example: softask keys rotate wk-0123456789ab --overlap 60d
     """
-    require(id_, "ID")
+    _require_id(id_)
+    if id_.startswith("uk-"):
+        _require_key(public_key, new_key_file)
     said = because(reason) | _said(overlapSeconds=None if overlap is None else seconds(overlap))
     with (
         remote_at(url, profile, region) as remote,
@@ -202,15 +211,16 @@ def revoke(
 
     Example: softask keys revoke sk-0123456789ab --reason "leaked"
     """
-    require(id_, "ID")
+    _require_id(id_)
     if not yes:
         consent.require_somebody()
     with remote_at(url, profile, region) as remote, _in_options():
         from cli import render  # noqa: PLC0415 - rich
         from cli.remote import path_of  # noqa: PLC0415
 
+        before = remote.get(path_of("keys")) if force or not yes else {"keys": []}
         if not yes:
-            _ask(remote, id_)
+            _ask(before, remote, id_)
         said = "true" if force else None
         answer = remote.delete(path_of("keys", id_), force=said, reason=reason)
         if as_json:
@@ -218,16 +228,24 @@ def revoke(
             return
         place = _place(answer, remote)
         typer.echo(f"{render.printable(id_)}: revoked in {place} (revision {answer['revision']})")
-        for warning in answer.get("warnings", ()):
+        typer.echo("Every function knows within 20 seconds.")
+        warnings = answer.get("warnings", ())
+        for warning in warnings:
             typer.echo(f"warning: {render.printable(warning)}", err=True)
+        if not warnings and _was_last_write_key(id_, before["keys"]):
+            typer.echo("warning: No app may call until there is another.", err=True)
 
 
-def _ask(remote: "Remote", id_: str) -> None:
+def _was_last_write_key(id_: str, keys: Iterable[Json]) -> bool:
+    """Of the keys before it was revoked; the server warns of those that hold for a while yet."""
+    lasting = [key["id"] for key in keys if key["use"] == "write" and not key.get("endsAt")]
+    return lasting == [id_]
+
+
+def _ask(answer: Json, remote: "Remote", id_: str) -> None:
     """Names the key and where it is: two stages have keys of much the same look."""
-    from cli.remote import path_of  # noqa: PLC0415
     from cli.render import printable  # noqa: PLC0415 - rich
 
-    answer = remote.get(path_of("keys"))
     place = _place(answer, remote)
     key = next((each for each in answer["keys"] if each["id"] == id_), None)
     if key is None:
@@ -254,6 +272,25 @@ def seconds(span: str) -> int:
     from functions.core.model import SECOND  # noqa: PLC0415
 
     return sum(map(milliseconds, re.findall("[0-9]+[smhd]", span))) // SECOND
+
+
+def _require_id(text: str) -> None:
+    """Ends the command for a secret too: an id travels in the URL, and so in logs on its way."""
+    require(text, "ID")
+    secret = text.strip()
+    if not _SECRET.match(secret):
+        return
+    from functions.store.access import PREFIXES, id_of  # noqa: PLC0415 - msgspec
+
+    use = next(use for use, prefix in PREFIXES.items() if secret.startswith(f"{prefix}_"))
+    its_id = id_of(use, hashlib.sha256(secret.encode()).hexdigest())
+    fail(f"That is the key itself; its id is {its_id}. Nothing was sent.", 2)
+
+
+def _require_key(file: Path | None, new_file: Path | None) -> None:
+    if file is None and new_file is None:
+        problem = "--new-key-file FILE makes a pair; --public-key FILE takes yours."
+        fail(f"A user key needs its public half: {problem}", 2)
 
 
 def _digest(text: str) -> str:
@@ -293,9 +330,11 @@ def _public(file: Path | None, new_file: Path | None) -> Iterator[Json]:
         fail(str(error), 2)
     try:
         yield {"publicKey": public}
-    except Refused:
-        if new_file is not None:
+    except Refused as error:
+        if new_file is not None and 400 <= error.status < 500:
             new_file.unlink()
+        elif new_file is not None:
+            typer.echo(f"{new_file} is kept: softask keys list tells whether its key is.", err=True)
         raise
 
 
@@ -316,8 +355,10 @@ def _tell(answer: Json, remote: "Remote", new_key_file: Path | None, as_json: bo
         typer.echo(f"secret (shown only now): {render.printable(answer['secret'])}")
     typer.echo(f"Next: {_next(answer, new_key_file)}")
     if replaced:
-        ends = render.moment(replaced["endsAt"])
-        typer.echo(f"{render.printable(replaced['id'])} holds until {ends}.")
+        ends = replaced["endsAt"]
+        is_over = ends == key.get("madeAt")
+        until = "has ended" if is_over else f"holds until {render.moment(ends)}"
+        typer.echo(f"{render.printable(replaced['id'])} {until}.")
 
 
 def _next(answer: Json, new_key_file: Path | None) -> str:
@@ -334,6 +375,11 @@ def _next(answer: Json, new_key_file: Path | None) -> str:
     return f"sign users' tokens in your backend; to try it: softask token u1 {options}"
 
 
+def _minute(at: str) -> str:
+    """`2026-11-21T10:00:12.345Z` as `2026-11-21 10:00`."""
+    return at[:16].replace("T", " ")
+
+
 def _row(key: Mapping[str, Any]) -> tuple[Any, ...]:
     from cli import render  # noqa: PLC0415 - rich
 
@@ -341,9 +387,9 @@ def _row(key: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
         key["id"],
         key["use"],
-        render.moment(made) if made else "with the deploy",
+        _minute(made) if made else "with the deploy",
         render.person(key.get("madeBy")) or None,
-        render.moment(ends) if ends else None,
+        _minute(ends) if ends else None,
         key.get("issuer"),
         key["name"] or None,
     )

@@ -11,7 +11,7 @@ from cli.campaigns import CampaignFileError, read_campaign, read_settings, refus
 from cli.canonical import canonical, canonical_campaign, canonical_settings, differences
 from cli.commands.target import because, fail
 from cli.remote import Refused, Remote, path_of
-from cli.render import put_diff
+from cli.render import printable, put_diff
 from functions.core.campaign import CampaignFile, SettingsFile, parse_settings
 from functions.core.errors import CampaignError
 
@@ -97,25 +97,23 @@ def _publish(remote: Remote, path: Path, file: CampaignFile, wishes: Wishes) -> 
     have = standing(remote, file.id)
     over = have.draft if file.status == "draft" else have.live
     if over is not None and canonical_campaign(over["campaign"]) == canonical(file):
-        typer.echo(f"{file.id}: unchanged (version {over['version']}, {over['status']})")
+        told = f"unchanged (version {over['version']}, {over['status']})"
+        typer.echo(f"{file.id}: {told} {at(remote)}")
         return
     if wishes.ask and have.live is not None and file.status != "draft":
         _ask(file.id, canonical_campaign(have.live["campaign"]), canonical(file), str(path))
     expected = have.newest if wishes.expect is None else wishes.expect
     body = {"campaign": canonical(file), "expectedVersion": expected, **because(wishes.reason)}
     answer = remote.put(path_of("campaigns", file.id), body | _checking(wishes))
-    _tell(file.id, expected, answer, wishes)
+    before = "new" if expected is None else f"version {expected}"
+    only = "; checked only, nothing was stored" if wishes.check else ""
+    told = f"{before} → {answer['version']} ({answer['status']})"
+    typer.echo(f"{file.id}: {told} {at(remote)}{only}")
+    warn(file.id, answer)
 
 
 def _checking(wishes: Wishes) -> Json:
     return {"check": True} if wishes.check else {}
-
-
-def _tell(campaign: str, expected: int | None, answer: Json, wishes: Wishes) -> None:
-    before = "new" if expected is None else f"version {expected}"
-    only = "; checked only, nothing was stored" if wishes.check else ""
-    typer.echo(f"{campaign}: {before} → {answer['version']} ({answer['status']}){only}")
-    warn(campaign, answer)
 
 
 def _left(paths: Sequence[Path], done: int) -> list[str]:
@@ -145,7 +143,7 @@ def publish_settings(remote: Remote, path: Path, wishes: Wishes) -> None:
     have = remote.get(path_of("settings"))
     current = canonical_settings(have["settings"])
     if current == wanted:
-        typer.echo(f"settings: unchanged (revision {have['revision']})")
+        typer.echo(f"settings: unchanged (revision {have['revision']}) {at(remote)}")
         return
     try:
         if wishes.ask:
@@ -153,7 +151,7 @@ def publish_settings(remote: Remote, path: Path, wishes: Wishes) -> None:
         answer = put_settings(remote, have, wanted, wishes.reason)
     except (Refused, Stopped) as error:
         fail(str(_placed(error, path, "settings") if isinstance(error, Refused) else error))
-    typer.echo(f"settings: revision {have['revision']} → {answer['revision']}")
+    typer.echo(f"settings: revision {have['revision']} → {answer['revision']} {at(remote)}")
     warn("settings", answer)
 
 
@@ -164,6 +162,11 @@ def put_settings(remote: Remote, have: Json, wanted: Json, reason: str | None) -
 
 
 # --- both ---
+
+
+def at(remote: Remote) -> str:
+    """Which server it was: who forgot --url would else take a dev server's answer for a stage's."""
+    return f"at {printable(remote.url)}"
 
 
 def warn(what: str, answer: Json) -> None:

@@ -60,15 +60,14 @@ def token(
     Example:
       TOKEN=$(softask token u1 --key private.pem --kid uk-0123456789ab \\
         --issuer my-backend --stage prod)
-      curl -s $URL/v1/track -u $WRITE_KEY: -H "X-Softask-Token: $TOKEN" \\
+      curl -s $SOFTASK_URL/v1/track -u $SOFTASK_WRITE_KEY: -H "X-Softask-Token: $TOKEN" \\
         -d '{"userId": "u1", "event": "ValueMomentReached"}'
     """
     for name, text in (("USER", user), ("--kid", kid), ("--stage", stage)):
         require(text, name)
-    longest = DEVICE_LIFETIME if anonymous else USER_LIFETIME
-    lasts = seconds(ttl)
-    if not 0 < lasts <= longest:
-        fail(f"--ttl is at most {longest // 3_600}h, and more than nothing.", 2)
+    _check_kid(kid, anonymous)
+    _check_stage(stage)
+    lasts = _lifetime(ttl, anonymous)
     own = audience(stage)
     if not issuer and not anonymous:
         fail("Say --issuer: what the key was registered with, as `keys list` shows it.", 2)
@@ -83,6 +82,27 @@ def token(
     now = _now(url, stage)
     claims = Claims(issuer or own, own, user, exp=now + lasts, iat=now)
     typer.echo(sign(claims, kid, private))
+
+
+def _check_kid(kid: str, anonymous: bool) -> None:
+    kind, prefix = ("device", "dk-") if anonymous else ("user", "uk-")
+    if not kid.startswith(prefix):
+        fail(f"--kid is the id of a {kind} key, {prefix}…, as `softask keys list` shows it.", 2)
+
+
+def _check_stage(stage: str) -> None:
+    prefix = audience("")
+    if stage.startswith(prefix):
+        name = stage.removeprefix(prefix) or "NAME"
+        fail(f"--stage is the stage's name alone: say --stage {name}.", 2)
+
+
+def _lifetime(ttl: str, anonymous: bool) -> int:
+    longest, told = (DEVICE_LIFETIME, "90d") if anonymous else (USER_LIFETIME, "24h")
+    lasts = seconds(ttl)
+    if not 0 < lasts <= longest:
+        fail(f"--ttl is at most {told}, and more than nothing.", 2)
+    return lasts
 
 
 def _now(url: str, stage: str) -> int:

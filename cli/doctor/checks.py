@@ -90,10 +90,8 @@ def _find(check: Check, readings: Readings) -> Finding:
 
 def _reachable(readings: Readings, _: Readings) -> Judgement:
     answer = readings.answer
-    if not readings.url:
-        return fail("nothing says where the API is", "Name it: --url, the stack's ApiUrl.")
     if isinstance(answer, Unread):
-        return fail(answer.why, "Is --url the stack's ApiUrl, and is the stack deployed?")
+        return _unreachable(answer, readings)
     took = f"answered {answer.status} within {answer.took} ms"
     if answer.status != 200:
         return fail(took, f"See the alarm api-errors in {MONITORING}.")
@@ -101,6 +99,18 @@ def _reachable(readings: Readings, _: Readings) -> Judgement:
         todo = f"Run it again: a first start is slow. Else see api-latency in {MONITORING}."
         return warn(f"{took}; apps wait for {SLOW // SECOND} s", todo)
     return ok(took)
+
+
+def _unreachable(answer: Unread, readings: Readings) -> Judgement:
+    if not readings.url and isinstance(readings.behind.stack, Unread):
+        return Judgement(Verdict.NOT_CHECKED, answer.why)
+    if not readings.url:
+        return fail(answer.why, "Name it: --url, the stack's ApiUrl.")
+    if readings.is_local:
+        return fail(
+            answer.why, "Start `softask dev`, or name a server (--url) or a stack (--stack)."
+        )
+    return fail(answer.why, "Is --url the stack's ApiUrl, and is the stack deployed?")
 
 
 def _certificate(answer: Answer, readings: Readings) -> Judgement:
@@ -250,8 +260,11 @@ def _deployment(readings: Readings, _: Readings) -> Judgement:
         return _stack(stack, readings)
     if not readings.named:
         return Judgement(Verdict.NOT_CHECKED, stack.why)
+    seen = f"{readings.named} cannot be read: {stack.why}"
+    if stack.says_how:
+        return fail(seen, "")
     todo = "Are name, account and region right (--stack, --profile, --region)? May you read it?"
-    return fail(f"{readings.named} cannot be read: {stack.why}", todo)
+    return fail(seen, todo)
 
 
 def _stack(stack: Stack, readings: Readings) -> Judgement:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from cli.doctor.readings import Json, Readings, Series, Unread
+from cli.doctor.readings import Key, Keys, Readings, Series
 from cli.doctor.verdicts import MONITORING, URGENT, Judgement, count, fail, ok, some, total, warn
 from functions.core.model import DAY
-from functions.core.moments import parse_time
+from functions.core.moments import format_time
 from functions.metrics import Metric
 
 _MOST_REFUSED = 0.01
@@ -14,54 +14,56 @@ _NEXT = {
     "write": "softask keys create write; release the app with it.",
     "server": "softask keys create server; give it to your servers.",
     "user": "softask keys create user --new-key-file FILE --issuer NAME; give it to your backend.",
-    "device": "softask keys create device; nothing else, and before the old one ends.",
+    "device": "softask keys create device; nothing else is to be done.",
 }
+_VERIFYING = {"user": "logged-in users", "device": "anonymous installs"}
+"""Whose tokens a key of each use verifies. A server's key lets no app in."""
+
 _REFUSING = ("write", "server")
 """Without these somebody is refused, whatever is done about tokens."""
 
 
-def tokens(told: Json, readings: Readings) -> Judgement:
+def tokens(told: Keys, readings: Readings) -> Judgement:
     """What the stage does about them."""
-    mode = told["auth"]
+    mode = told.auth
     if mode == "enforce":
         return ok("enforce: nobody speaks for a user without a token")
     if readings.is_local:
         return ok(f"{mode}, as a dev server may")
     seen = f"{mode}: whoever has the write key may speak for every user"
     if mode == "observe":
-        stage = _stage(told, readings)
+        stage = readings.stage or "STAGE"
         todo = f"When few are refused: enforce, by stages.{stage}.auth in cdk.json, then"
         return warn(seen, f"{todo} cdk deploy -c stage={stage}.")
     return warn(seen, "docs/authentication.md, From off to enforce.")
 
 
-def keys(told: Json, readings: Readings) -> Judgement:
+def keys(told: Keys, readings: Readings) -> Judgement:
     """Whether each use has a key that holds, and goes on holding."""
-    known = [key for key in told["keys"] if key["use"] in _NEXT]
+    known = [key for key in told.keys if key.use in _NEXT]
     holding = [key for key in known if _end(key) > readings.now]
-    uses = {key["use"] for key in holding}
-    enforces = told["auth"] == "enforce"
+    uses = {key.use for key in holding}
+    enforces = told.auth == "enforce"
     if "write" not in uses:
-        return fail("no write key holds: every app is refused", "softask keys create write")
-    if enforces and uses == {"write"}:
-        todo = "softask keys create user, and device; docs/authentication.md"
-        return fail("tokens are asked for, and no key verifies one: every call is 401", todo)
-    if ending := sorted(uses - {key["use"] for key in holding if "endsAt" not in key}):
+        return fail("no write key holds: every app is refused", _NEXT["write"])
+    if enforces and uses.isdisjoint(_VERIFYING):
+        seen = "tokens are asked for, and no key verifies an app's: every call of one is 401"
+        return fail(seen, f"{_NEXT['user']} For anonymous installs: {_NEXT['device']}")
+    if ending := sorted(uses - {key.use for key in holding if key.ends_at is None}):
         return _all_end(ending, holding, readings.now, enforces)
     seen = f"{count(holding, 'holds', 'hold')}: {', '.join(sorted(uses))}"
-    if enforces and (lacking := sorted({"user", "device"} - uses)):
-        whom = "logged-in users" if "user" in lacking else "anonymous installs"
-        return warn(f"{seen}; {whom} are refused", f"softask keys create {lacking[-1]}")
-    soon = [key["id"] for key in holding if _end(key) - readings.now < URGENT]
-    return _beside(seen, soon, len(told["keys"]) - len(known))
+    if enforces and (lacking := [use for use in _VERIFYING if use not in uses]):
+        return warn(f"{seen}; {_VERIFYING[lacking[0]]} are refused", _NEXT[lacking[0]])
+    soon = [key.id for key in holding if _end(key) - readings.now < URGENT]
+    return _beside(seen, soon, len(told.keys) - len(known))
 
 
-def _all_end(uses: Iterable[str], holding: Sequence[Json], now: int, enforces: bool) -> Judgement:
+def _all_end(uses: Iterable[str], holding: Sequence[Key], now: int, enforces: bool) -> Judgement:
     """Whoever needs the last key of a use is refused then."""
-    lasts = [max((key for key in holding if key["use"] == use), key=_end) for use in uses]
+    lasts = [max((key for key in holding if key.use == use), key=_end) for use in uses]
     last = min(lasts, key=_end)
-    use = last["use"]
-    seen = f"every {use} key ends, {last['id']} at {last['endsAt']}"
+    use = last.use
+    seen = f"every {use} key ends, {last.id} at {format_time(last.ends_at or 0)}"
     urgent = _end(last) - now < URGENT and (enforces or use in _REFUSING)
     return fail(seen, _NEXT[use]) if urgent else warn(seen, _NEXT[use])
 
@@ -72,8 +74,8 @@ def _beside(seen: str, soon: Sequence[str], strange: int) -> Judgement:
         told = f"{seen}; {strange} of newer code let nobody in"
         return warn(told, "Deploy the newer code again.")
     if soon:
-        todo = "Does nobody use them any more? softask keys rotate --overlap gives longer next time"
-        return warn(f"{some(soon)} end within 7 days", todo)
+        todo = "Nothing, if its overlap was meant: see who still comes with it."
+        return warn(f"{some(soon)} {'ends' if len(soon) == 1 else 'end'} within 7 days", todo)
     return ok(seen)
 
 
@@ -87,13 +89,5 @@ def refused_tokens(series: Series, readings: Readings) -> Judgement:
     return warn(seen, f"Count their causes in track's log: see tokens-refused in {MONITORING}.")
 
 
-def _stage(told: Json, readings: Readings) -> str:
-    """As `cdk.json` names it; older code does not tell it with the keys."""
-    stack = readings.behind.stack
-    of_stack = "" if isinstance(stack, Unread) else stack.stage
-    return told.get("stage") or of_stack or "STAGE"
-
-
-def _end(key: Json) -> float:
-    ends = key.get("endsAt")
-    return float("inf") if ends is None else parse_time(ends)
+def _end(key: Key) -> float:
+    return float("inf") if key.ends_at is None else key.ends_at

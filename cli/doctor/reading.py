@@ -33,9 +33,15 @@ def read(asked: Asked, account: boto3.Session) -> Readings:
     behind = _behind(asked, account, now)
     told = asked.url or ("" if isinstance(behind.stack, Unread) else behind.stack.url)
     url = checked(told) if told else ""
-    unread: Any = dict.fromkeys((*_FOR_ALL, *_FOR_OPERATORS), Unread("nothing says where it is"))
+    unread: Any = dict.fromkeys((*_FOR_ALL, *_FOR_OPERATORS), _nowhere(behind))
     blank = Readings(now=now, named=asked.stack or "", url=url, behind=behind, **unread)
     return _of_server(blank, asked) if url else blank
+
+
+def _nowhere(behind: Behind) -> Unread:
+    if isinstance(behind.stack, Unread):
+        return Unread("the stack, which would say where the API is, cannot be read")
+    return Unread("nothing says where the API is")
 
 
 def _of_server(blank: Readings, asked: Asked) -> Readings:
@@ -78,5 +84,5 @@ def _behind(asked: Asked, account: boto3.Session, now: int) -> Behind:
     if asked.stack is not None:
         return stack.read_stack(account, asked.stack, now)
     if asked.url is not None and asked.url.startswith("http:"):
-        return nothing_behind("a dev server has no stack")
-    return nothing_behind("no stack was named: --stack softask-prod")
+        return nothing_behind(Unread("a dev server has no stack"))
+    return nothing_behind(Unread("no stack was named: --stack softask-prod"))

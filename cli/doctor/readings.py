@@ -5,11 +5,8 @@ Times are milliseconds since the epoch. Whatever could not be read is `Unread`, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from functions.metrics import Metric
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +14,12 @@ class Unread:
     """What could not be read; `why` is for people.
 
     is_fault: the server is to blame, and no right that is missing.
+    says_how: `why` says already what to do.
     """
 
     why: str
     is_fault: bool = False
+    says_how: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,24 @@ class Zipped:
 
     status: int
     field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One that may hold. ends_at: None where it goes on; use: newer code may know others."""
+
+    id: str
+    use: str
+    ends_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """All of them, and what the stage does about tokens. stage: empty where older code answers."""
+
+    auth: str
+    keys: tuple[Key, ...]
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +159,9 @@ class Behind:
     tables: tuple[Table, ...] | Unread
 
 
-def nothing_behind(why: str) -> Behind:
+def nothing_behind(why: Unread) -> Behind:
     """Of no stack anything."""
-    return Behind(**dict.fromkeys(Behind.__slots__, Unread(why)))
+    return Behind(**dict.fromkeys(Behind.__slots__, why))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +177,7 @@ class Readings:
     answer: Answer | Unread
     write_key: WriteKey | Unread
     zipped: Zipped | Unread
-    keys: Json | Unread
+    keys: Keys | Unread
     campaigns: Campaigns | Unread
     server_at: int | Unread
     prompts: Prompts | Unread
@@ -170,3 +187,10 @@ class Readings:
     def is_local(self) -> bool:
         """A dev server, on this machine."""
         return self.url.startswith("http:")
+
+    @property
+    def stage(self) -> str:
+        """As the server tells it, or its stack; empty where neither does."""
+        of_keys = "" if isinstance(self.keys, Unread) else self.keys.stage
+        stack = self.behind.stack
+        return of_keys or ("" if isinstance(stack, Unread) else stack.stage)

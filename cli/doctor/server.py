@@ -11,7 +11,25 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from cli.doctor.readings import Answer, Campaign, Campaigns, Json, Prompts, Unread, WriteKey, Zipped
+from cli.doctor.readings import (
+    Answer,
+    Campaign,
+    Campaigns,
+    Key,
+    Keys,
+    Prompts,
+    Unread,
+    WriteKey,
+    Zipped,
+)
+from cli.doctor.told import (
+    ToldCampaign,
+    ToldCampaigns,
+    ToldCounts,
+    ToldKeys,
+    ToldReport,
+    ToldRow,
+)
 from cli.remote import Refused, Remote, RemoteError, path_of
 from functions.clock import Clock
 from functions.core.model import DAY, SECOND
@@ -21,6 +39,10 @@ T = TypeVar("T")
 
 TIMEOUT = 10.0
 """Seconds; apps wait for two."""
+
+_STRANGE = "not as Softask answers"
+_UNREADABLE = (ValueError, RecursionError)
+"""No JSON, or not of the type; text that is no UTF-8; nested without end."""
 
 _OVER = ("ended", "draft")
 _METHODS = ("get", "put", "post", "delete")
@@ -38,6 +60,8 @@ def first_call(http: httpx.Client, url: str, clock: Clock) -> Answer | Unread:
         with http.stream("GET", f"{url}/openapi.json") as response:
             ends = _certificate_ends(response)
             response.read()
+    except httpx.ConnectError as error:
+        return Unread(f"nothing answers at {url}{_reason(url, error)}")
     except httpx.HTTPError as error:
         return Unread(f"{url} did not answer: {str(error) or type(error).__name__}")
     took = clock() - sent
@@ -51,6 +75,11 @@ def first_call(http: httpx.Client, url: str, clock: Clock) -> Answer | Unread:
     )
 
 
+def _reason(url: str, error: httpx.ConnectError) -> str:
+    """On this machine there is but one, and its number says nothing."""
+    return "" if url.startswith("http:") else f": {error}"
+
+
 def try_write_key(http: httpx.Client, url: str, key: str | None) -> WriteKey | Unread:
     """Fetches the app's settings by it: a read that changes nothing."""
     if key is None:
@@ -60,11 +89,10 @@ def try_write_key(http: httpx.Client, url: str, key: str | None) -> WriteKey | U
         told = msgspec.json.decode(response.content, type=dict[str, Any])
     except httpx.HTTPError as error:
         return Unread(f"no answer: {str(error) or type(error).__name__}")
-    except msgspec.DecodeError:
-        strange = "not as Softask answers"
+    except _UNREADABLE:
         if response.status_code == 200:
-            return Unread(f"200, but {strange}")
-        return WriteKey(response.status_code, strange)
+            return Unread(f"200, but {_STRANGE}")
+        return WriteKey(response.status_code, _STRANGE)
     return WriteKey(response.status_code, str(told.get("message", "")))
 
 
@@ -79,14 +107,14 @@ def try_gzip(http: httpx.Client, url: str) -> Zipped | Unread:
         told = msgspec.json.decode(response.content, type=dict[str, Any])
     except httpx.HTTPError as error:
         return Unread(f"no answer: {str(error) or type(error).__name__}")
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         told = {}
     return Zipped(response.status_code, str(told.get("field", "")))
 
 
-def read_keys(remote: Remote) -> Json | Unread:
-    """The keys' answer as it came."""
-    return _unless_refused(lambda: remote.get(path_of("keys")))
+def read_keys(remote: Remote) -> Keys | Unread:
+    """Every key that the server tells of."""
+    return _unless_refused(lambda: _keys(remote))
 
 
 def read_campaigns(remote: Remote) -> Campaigns | Unread:
@@ -111,42 +139,53 @@ def _unless_refused(read: Callable[[], T]) -> T | Unread:
         return Unread(str(error), is_fault=error.status >= 500)
     except RemoteError as error:
         return Unread(str(error))
+    # Of another shape, or with a time that is none.
+    except ValueError:
+        return Unread(_STRANGE)
+
+
+def _keys(remote: Remote) -> Keys:
+    told = msgspec.convert(remote.get(path_of("keys")), ToldKeys)
+    keys = (Key(each.id, each.use, _moment(each.ends_at)) for each in told.keys)
+    return Keys(told.auth, tuple(keys), told.stage)
+
+
+def _moment(text: str | None) -> int | None:
+    return None if text is None else parse_time(text)
 
 
 def _campaigns(remote: Remote) -> Campaigns:
-    told = remote.get(path_of("campaigns"))
-    rows = tuple(_row(remote, row) for row in told["campaigns"])
-    return Campaigns(told["revision"], told["paused"], rows)
+    told = msgspec.convert(remote.get(path_of("campaigns")), ToldCampaigns)
+    rows = tuple(_row(remote, row) for row in told.campaigns)
+    return Campaigns(told.revision, told.paused, rows)
 
 
-def _row(remote: Remote, row: Json) -> Campaign:
-    is_readable = row["kind"] is not None
+def _row(remote: Remote, row: ToldRow) -> Campaign:
+    is_readable = row.kind is not None
     ends = None
-    if is_readable and row["status"] == "active":
-        file = remote.get(path_of("campaigns", row["id"]))["campaign"]
-        ends = file["schedule"]["ends_at"]
-    return Campaign(
-        row["id"],
-        row["status"],
-        row["version"],
-        is_readable,
-        None if ends is None else parse_time(ends),
-    )
+    if is_readable and row.status == "active":
+        told = msgspec.convert(remote.get(path_of("campaigns", row.id)), ToldCampaign)
+        ends = _moment(told.campaign.schedule.ends_at)
+    return Campaign(row.id, row.status, row.version, is_readable, ends)
 
 
 def _prompts(remote: Remote, shown: list[str]) -> tuple[int, Prompts]:
-    at = parse_time(remote.get(path_of("campaigns", shown[0], "report"))["asOf"])
+    at = parse_time(_report(remote, shown[0]).as_of)
     days = {"from": format_time(at - 6 * DAY)[:10], "to": format_time(at)[:10]}
-    reports = [remote.get(path_of("campaigns", id_, "report"), **days) for id_ in shown]
+    reports = [_report(remote, id_, **days) for id_ in shown]
     # What no campaign had to do with stands in each report alike.
-    counted = [reports[0]["appWide"], *_arms(reports)]
-    spent, unasked = (sum(each[name] for each in counted) for name in ("prompted", "unasked"))
+    counted = [reports[0].app_wide, *_arms(reports)]
+    spent, unasked = (sum(each.prompted for each in counted), sum(each.unasked for each in counted))
     return at, Prompts(spent, unasked)
 
 
-def _arms(reports: list[Json]) -> Iterator[Json]:
+def _report(remote: Remote, campaign: str, **days: str) -> ToldReport:
+    return msgspec.convert(remote.get(path_of("campaigns", campaign, "report"), **days), ToldReport)
+
+
+def _arms(reports: list[ToldReport]) -> Iterator[ToldCounts]:
     for report in reports:
-        yield from report["arms"]
+        yield from report.arms
 
 
 def _certificate_ends(response: httpx.Response) -> int | None:
@@ -174,5 +213,5 @@ def _routes(content: bytes) -> frozenset[str] | None:
             for method in methods
             if method in _METHODS
         )
-    except (msgspec.DecodeError, KeyError, AttributeError, TypeError):
+    except (*_UNREADABLE, KeyError, AttributeError, TypeError):
         return None

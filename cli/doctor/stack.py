@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.account import told
+from cli.account import MISUSED, told
 from cli.doctor.readings import (
     Alarm,
     Behind,
@@ -62,7 +62,7 @@ def read_stack(session: boto3.Session, name: str, now: int) -> Behind:
     account = _Account(session)
     found = _unless_refused(lambda: account.stack(name))
     if isinstance(found, Unread):
-        return nothing_behind(found.why)
+        return nothing_behind(found)
     stack, outputs, resources = found
     return Behind(
         stack=stack,
@@ -92,7 +92,7 @@ def _unless_refused(read: Callable[[], T]) -> T | Unread:
     try:
         return read()
     except (BotoCoreError, ClientError) as error:
-        return Unread(told(error).removesuffix("."))
+        return Unread(told(error).removesuffix("."), says_how=isinstance(error, MISUSED))
 
 
 class _Account:

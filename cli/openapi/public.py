@@ -156,7 +156,8 @@ _DEVICES = Operation(
     security="writeKey",
     summary="Get a token for an anonymous installation",
     says="It holds for 90 days, and is renewed before they end by the same call with it. Without "
-    "`anonymousId` the answer names a new one. 404: the stage has no device key yet.",
+    "`anonymousId` the answer names a new one; where tokens are enforced, an own id needs its "
+    "token. 404: the stage has no device key yet.",
     parameters=(_TOKEN,),
     body=Body(kind=calls.Install, example={"anonymousId": ANONYMOUS_ID}),
     answers=(

@@ -41,16 +41,30 @@ DEVICE_LIFETIME = 90 * DAY // SECOND
 
 MOST_REMEMBERED = 5_000
 
-_SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{86})")
+SIGNATURE = 64
+"""Bytes of ES256's: r and s side by side."""
+
+_SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
 
 _MISSING = "Send a token that proves who speaks: X-Softask-Token, or context.softask.token."
-_MALFORMED = f"A token is a compact JWS of {ALGORITHM} with a kid, of at most {MAX_TOKEN} bytes."
+_LONG = f"A token has at most {MAX_TOKEN} bytes."
+_BEARER = "Send the token without Bearer: the header and the field have it alone."
+_HEADER = (
+    f"The token's header is no {ALGORITHM} token's: it has alg {ALGORITHM}, kid and at most typ."
+)
+_MALFORMED = (
+    f"A token is a compact JWS of {ALGORITHM}: three parts of base64url without padding, joined by"
+    " dots, of which the last is 64 bytes."
+)
 _CLAIMS = "A token says iss, aud, sub, exp and iat: texts, and whole seconds since the epoch."
 _KEY = "The token's kid names no key that holds."
 _SIGNATURE = "The token's signature is not its key's."
-_ISSUER = "The token's iss is not its key's."
+_ISSUER = "The token's iss is not its key's: softask keys list has it."
 _AUDIENCE = "The token's aud must be {}."
-_LIFETIME = "The token's exp is not after its iat, or lies too far behind it."
+_LIFETIME = (
+    "The token's exp is not after its iat, or lies too far behind it: at most 24 hours apart"
+    " (an install's: 90 days), in whole seconds."
+)
 _EXPIRED = "The token is expired: it held until {}, and here it is {}."
 _EARLY = "The token is of a later time: its iat or nbf is to come, and here it is {}."
 
@@ -133,8 +147,10 @@ class Verifier:
         """
         if token is None or token == "":
             raise Unauthorized(_MISSING)
-        if not isinstance(token, str) or len(token) > MAX_TOKEN:
+        if not isinstance(token, str):
             raise Unauthorized(_MALFORMED)
+        if len(token) > MAX_TOKEN:
+            raise Unauthorized(_LONG)
         digest = sha256(token.encode(errors="replace")).digest()
         known = self._remembered.get(digest)
         if known is None or keys.get(known.key_id) != known.key:
@@ -197,9 +213,12 @@ def sign(claims: Claims, key_id: str, private: Mapping[str, str]) -> str:
 def _verified(token: str, keys: Mapping[str, TokenKey]) -> _Remembered:
     parts = _SHAPE.fullmatch(token)
     if parts is None:
+        raise Unauthorized(_BEARER if token.lower().startswith("bearer ") else _MALFORMED)
+    header_part, claims_part, signature = (_decoded(each) for each in parts.groups())
+    # Before the signature's size: another algorithm has another.
+    header = _read(header_part, _Header, _HEADER)
+    if len(signature) != SIGNATURE:
         raise Unauthorized(_MALFORMED)
-    header_part, claims_part, _ = (_decoded(each) for each in parts.groups())
-    header = _read(header_part, _Header, _MALFORMED)
     key = keys.get(header.kid)
     if key is None:
         raise Unauthorized(_KEY)

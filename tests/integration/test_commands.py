@@ -28,6 +28,7 @@ SETTINGS = CAMPAIGNS / "settings.yaml"
 SOFTASK = CAMPAIGNS / "push-softask.yaml"
 
 ONE = "/v1/admin/campaigns/push-softask"
+AT = "at http://127.0.0.1:8080"
 NOT_FOUND = (
     404,
     {"code": "not_found", "message": "There is no campaign 'push-softask'.", "field": "id"},
@@ -172,7 +173,7 @@ def test_a_campaign_is_shown_as_the_file_that_would_publish_it(
     assert file_of(path) == file_of()
     assert softask("campaigns", "publish", path) == (
         0,
-        "push-softask: unchanged (version 3, active)\n",
+        f"push-softask: unchanged (version 3, active) {AT}\n",
         "",
     )
     assert server.changes() == []
@@ -356,7 +357,7 @@ def test_a_changed_file_becomes_the_next_version(server: Server, warmer: Path) -
     server.says(f"PUT {ONE}", version=4, status="active", warnings=[])
     code, out, err = softask("campaigns", "publish", warmer, "--reason", "warmer copy")
 
-    assert (code, out, err) == (0, "push-softask: version 3 → 4 (active)\n", "")
+    assert (code, out, err) == (0, f"push-softask: version 3 → 4 (active) {AT}\n", "")
     [(_, body)] = server.changes()
     assert body == {
         "campaign": yaml.safe_load(to_yaml(body["campaign"])),
@@ -396,7 +397,7 @@ def test_a_new_campaign_expects_none(server: Server, warmer: Path) -> None:
     server.says(f"PUT {ONE}", version=1, status="active", warnings=[])
     _, out, _ = softask("campaigns", "publish", warmer)
 
-    assert out == "push-softask: new → 1 (active)\n"
+    assert out == f"push-softask: new → 1 (active) {AT}\n"
     assert server.changes()[0][1]["expectedVersion"] is None
 
 
@@ -416,7 +417,8 @@ def test_a_check_stores_nothing_and_says_so(server: Server, warmer: Path) -> Non
 
     assert server.changes()[0][1]["check"] is True
     assert code == 0
-    assert out == "push-softask: version 3 → 4 (active); checked only, nothing was stored\n"
+    told = f"version 3 → 4 (active) {AT}; checked only, nothing was stored"
+    assert out == f"push-softask: {told}\n"
     assert err == f"push-softask: warning: {warning}\n"
 
 
@@ -428,7 +430,7 @@ def test_a_draft_is_compared_with_the_draft(server: Server, draft: Path) -> None
     )
 
     assert softask("campaigns", "publish", draft)[1] == (
-        "push-softask: unchanged (version 4, draft)\n"
+        f"push-softask: unchanged (version 4, draft) {AT}\n"
     )
 
 
@@ -437,7 +439,8 @@ def test_a_draft_like_the_live_version_is_published_all_the_same(
 ) -> None:
     server.says(f"PUT {ONE}", version=4, status="draft", warnings=[])
 
-    assert softask("campaigns", "publish", draft)[1] == "push-softask: version 3 → 4 (draft)\n"
+    said = softask("campaigns", "publish", draft)[1]
+    assert said == f"push-softask: version 3 → 4 (draft) {AT}\n"
 
 
 def test_every_file_is_checked_before_the_first_is_sent(
@@ -503,7 +506,7 @@ def test_the_first_refusal_stops_the_rest_and_says_what_was_done(
     server.says("PUT /v1/admin/campaigns/b", 409, code="version_conflict", message="it exists")
     code, out, err = softask("campaigns", "publish", *paths)
 
-    assert (code, out) == (1, "a: new → 1 (active)\n")
+    assert (code, out) == (1, f"a: new → 1 (active) {AT}\n")
     assert err == f"it exists\nStopped: 1 of 3 files done, not {paths[1]}, {paths[2]}.\n"
     assert [route for route, _ in server.changes()] == [
         "PUT /v1/admin/campaigns/a",
@@ -571,7 +574,7 @@ def test_a_campaign_is_turned_off_and_on(server: Server, command: str, status: s
 
     assert code == 0
     assert out.splitlines() == [
-        f"push-softask: {status} (version 3)",
+        f"push-softask: {status} (version 3) {AT}",
         "Every function knows it within 30 seconds.",
     ]
     assert server.changes() == [(f"POST {ONE}/{command}", {"reason": "a crash"})]
@@ -582,7 +585,7 @@ def test_everything_is_paused_by_the_settings(server: Server) -> None:
     code, out, _ = softask("campaigns", "pause", "--all", "--reason", "a crash")
 
     [(_, body)] = server.changes()
-    assert (code, out.splitlines()[0]) == (0, "settings: paused (revision 7 → 8)")
+    assert (code, out.splitlines()[0]) == (0, f"settings: paused (revision 7 → 8) {AT}")
     assert body["settings"]["paused"] is True
     assert body["settings"]["retention"] == "760d"
     assert (body["expectedRevision"], body["reason"]) == (7, "a crash")
@@ -591,7 +594,7 @@ def test_everything_is_paused_by_the_settings(server: Server) -> None:
 def test_what_is_not_paused_needs_no_resume(server: Server) -> None:
     _, out, _ = softask("campaigns", "resume", "--all")
 
-    assert out.splitlines()[0] == "settings: not paused already (revision 7)"
+    assert out.splitlines()[0] == f"settings: not paused already (revision 7) {AT}"
     assert server.changes() == []
 
 
@@ -615,7 +618,7 @@ def test_a_rollback_of_what_was_never_live_expects_no_version(server: Server) ->
     server.says(f"POST {ONE}/rollback", version=1, status="active", revision=8)
     _, out, _ = softask("campaigns", "rollback", "push-softask", "1")
 
-    assert out.splitlines()[0] == "push-softask: none live → 1 (active)"
+    assert out.splitlines()[0] == f"push-softask: none live → 1 (active) {AT}"
     assert server.changes()[0][1]["expectedVersion"] is None
 
 
@@ -623,8 +626,15 @@ def test_a_rollback_expects_the_live_version(server: Server) -> None:
     server.says(f"POST {ONE}/rollback", version=0, status="active", revision=8)
     code, out, _ = softask("campaigns", "rollback", "push-softask", "0")
 
-    assert (code, out.splitlines()[0]) == (0, "push-softask: version 3 → 0 (active)")
+    assert (code, out.splitlines()[0]) == (0, f"push-softask: version 3 → 0 (active) {AT}")
     assert server.changes() == [(f"POST {ONE}/rollback", {"version": 0, "expectedVersion": 3})]
+
+
+def test_a_rollback_to_what_is_live_says_so_and_sends_nothing(server: Server) -> None:
+    code, out, _ = softask("campaigns", "rollback", "push-softask", "3")
+
+    assert (code, out) == (0, f"push-softask: version 3 is live already {AT}\n")
+    assert server.changes() == []
 
 
 # --- settings ---
@@ -644,7 +654,8 @@ def test_settings_that_ship_say_so() -> None:
 
 
 def test_unchanged_settings_are_not_sent(server: Server) -> None:
-    assert softask("settings", "publish", SETTINGS)[1] == "settings: unchanged (revision 7)\n"
+    said = softask("settings", "publish", SETTINGS)[1]
+    assert said == f"settings: unchanged (revision 7) {AT}\n"
     assert server.changes() == []
 
 
@@ -661,7 +672,7 @@ def test_settings_are_published_over_the_revision_that_was_read(
     server.says("PUT /v1/admin/settings", revision=8, warnings=["30 days are short"])
     code, out, err = softask("settings", "publish", shorter)
 
-    assert (code, out) == (0, "settings: revision 7 → 8\n")
+    assert (code, out) == (0, f"settings: revision 7 → 8 {AT}\n")
     assert err == "settings: warning: 30 days are short\n"
     assert server.changes()[0][1]["expectedRevision"] == 7
 

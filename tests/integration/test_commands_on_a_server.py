@@ -66,15 +66,17 @@ def title(http: httpx.Client, user: str) -> str | None:
     return str(action["content"]["title"]) if action else None
 
 
-def test_a_published_file_is_what_the_next_user_sees(http: httpx.Client, warmer: Path) -> None:
+def test_a_published_file_is_what_the_next_user_sees(
+    http: httpx.Client, warmer: Path, url: str
+) -> None:
     assert title(http, "before") == "Get daily streak reminders?"
 
     said = softask("campaigns", "publish", warmer, "--reason", "warmer copy")
 
-    assert said == (0, "push-softask: version 0 → 1 (active)\n", "")
+    assert said == (0, f"push-softask: version 0 → 1 (active) at {url}\n", "")
     assert title(http, "after") == "Want your daily streak reminders?"
     assert softask("campaigns", "publish", warmer)[1] == (
-        "push-softask: unchanged (version 1, active)\n"
+        f"push-softask: unchanged (version 1, active) at {url}\n"
     )
 
 
@@ -123,27 +125,28 @@ def test_a_version_that_is_not_the_newest_is_refused(warmer: Path) -> None:
     assert "the newest is 1, published by dev at 2026-11-21T10:00:00Z" in err
 
 
-def test_a_check_stores_nothing(warmer: Path) -> None:
+def test_a_check_stores_nothing(warmer: Path, url: str) -> None:
     code, out, _ = softask("campaigns", "publish", warmer, "--check")
 
     assert (code, out.splitlines()[0]) == (
         0,
-        "push-softask: version 0 → 1 (active); checked only, nothing was stored",
+        f"push-softask: version 0 → 1 (active) at {url}; checked only, nothing was stored",
     )
     assert softask("campaigns", "versions", "push-softask")[1].count("\n") == 2
 
 
-def test_a_new_campaign_begins_at_version_1(tmp_path: Path) -> None:
+def test_a_new_campaign_begins_at_version_1(tmp_path: Path, url: str) -> None:
     path = tmp_path / "other.yaml"
     path.write_text(SOFTASK.read_text().replace("id: push-softask", "id: other"))
 
-    assert softask("campaigns", "publish", path)[1].startswith("other: new → 1 (active)\n")
+    said = softask("campaigns", "publish", path)[1]
+    assert said.startswith(f"other: new → 1 (active) at {url}\n")
 
 
-def test_a_pause_stops_and_a_resume_shows_again(http: httpx.Client) -> None:
+def test_a_pause_stops_and_a_resume_shows_again(http: httpx.Client, url: str) -> None:
     code, out, _ = softask("campaigns", "pause", "push-softask", "--reason", "a crash")
 
-    assert (code, out.splitlines()[0]) == (0, "push-softask: paused (version 0)")
+    assert (code, out.splitlines()[0]) == (0, f"push-softask: paused (version 0) at {url}")
     assert title(http, "u1") is None
     assert "paused" in softask("explain", "u1", "push-softask")[1].splitlines()[0]
     softask("campaigns", "resume", "push-softask")
@@ -158,11 +161,13 @@ def test_everything_is_paused_at_once(http: httpx.Client) -> None:
     assert title(http, "u1") is not None
 
 
-def test_a_rollback_brings_the_packaged_version_back(http: httpx.Client, warmer: Path) -> None:
+def test_a_rollback_brings_the_packaged_version_back(
+    http: httpx.Client, warmer: Path, url: str
+) -> None:
     softask("campaigns", "publish", warmer)
     code, out, _ = softask("campaigns", "rollback", "push-softask", "0")
 
-    assert (code, out.splitlines()[0]) == (0, "push-softask: version 1 → 0 (active)")
+    assert (code, out.splitlines()[0]) == (0, f"push-softask: version 1 → 0 (active) at {url}")
     assert title(http, "u1") == "Get daily streak reminders?"
 
 
@@ -196,11 +201,12 @@ def test_an_explanation_is_piped_in_every_encoding(encoding: str, mark: bytes) -
     assert mark in ended.stdout
 
 
-def test_a_test_user_skips_the_wait_once(http: httpx.Client, tmp_path: Path) -> None:
+def test_a_test_user_skips_the_wait_once(http: httpx.Client, tmp_path: Path, url: str) -> None:
     assert softask("test", "u1", "push-softask")[0] == 1
     settings = tmp_path / "settings.yaml"
     settings.write_text(SETTINGS.read_text() + "test_users: [u1]\n")
-    assert softask("settings", "publish", settings)[1] == "settings: revision 0 → 1\n"
+    said = softask("settings", "publish", settings)[1]
+    assert said == f"settings: revision 0 → 1 at {url}\n"
     track(http, "ValueMomentReached")
     track(http, "PushSoftAskDeclined")
 

@@ -29,7 +29,7 @@ from typer.testing import CliRunner, Result
 from cli.demo.process import dev_server
 from cli.dev.environment import WRITE_KEY
 from cli.doctor import server
-from cli.doctor.readings import Answer, Function, Prompts, Unread, WriteKey, Zipped
+from cli.doctor.readings import Answer, Function, Key, Keys, Prompts, Unread, WriteKey, Zipped
 from cli.doctor.stack import read_stack
 from cli.main import app as softask
 from cli.remote import Remote, Target
@@ -101,6 +101,30 @@ def test_a_server_that_is_not_there_fails_and_leaves_the_rest_unchecked() -> Non
     assert set(found.values()) == {"not checked"}
 
 
+def test_a_dev_server_that_is_not_there_is_told_in_words() -> None:
+    result = run("--url", "http://127.0.0.1:9", "--json")
+    [reachable] = [each for each in json.loads(result.stdout)["checks"] if each["next"]]
+    assert reachable["seen"] == "nothing answers at http://127.0.0.1:9"
+    assert reachable["next"].startswith("Start `softask dev`, or name a server")
+
+
+def test_it_says_first_whom_it_looked_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    told = json.loads(run("--url", url, "--json").stdout)
+    assert told["url"] == url
+    assert told["stage"]
+    assert run("--url", url).stdout.splitlines()[0] == f"stage {told['stage']} at {url}"
+    nowhere = "http://127.0.0.1:9"
+    assert run("--url", nowhere).stdout.splitlines()[0] == nowhere
+    assert json.loads(run("--url", nowhere, "--json").stdout)["stage"] is None
+
+
+def test_an_empty_write_key_is_a_variable_that_is_not_set(url: str) -> None:
+    result = run("--url", url, "--write-key", "")
+    assert result.exit_code == 2
+    assert result.output == "--write-key is empty: is the shell's variable set?\n"
+
+
 @pytest.mark.parametrize("options", [["--url", "ftp://x"], ["--nonsense"]])
 def test_wrong_use_is_told_from_a_stack_that_is_not_well(options: list[str]) -> None:
     assert run(*options).exit_code == 2
@@ -144,6 +168,8 @@ class Server:
         status, body = self.answers.get(path, (404, {"message": "Not Found"}))
         if body is None:
             raise httpx.ReadTimeout("too late")
+        if isinstance(body, bytes):
+            return httpx.Response(status, content=body, headers=self.headers)
         return httpx.Response(status, json=body, headers=self.headers)
 
     def http(self) -> httpx.Client:
@@ -268,6 +294,56 @@ def test_what_the_server_refuses_is_unread_with_its_reason(told: Server) -> None
     empty = server.read_campaigns(told.remote())
     assert isinstance(server.read_prompts(told.remote(), empty), Unread)
     assert server.read_prompts(told.remote(), found) == found
+
+
+def test_keys_are_read_with_their_ends_and_the_stage(told: Server) -> None:
+    keys = [{"id": "wk-1", "use": "write", "endsAt": "1970-01-01T00:00:01Z", "name": "app"}]
+    told.answers["/v1/admin/keys"] = (200, {"stage": "prod", "auth": "off", "keys": keys})
+    expected = Keys("off", (Key("wk-1", "write", 1_000),), "prod")
+    assert server.read_keys(told.remote()) == expected
+    told.answers["/v1/admin/keys"] = (200, {"auth": "off", "keys": []})
+    assert server.read_keys(told.remote()) == Keys("off", ())
+
+
+NESTED = b'{"a":' + b"[" * 100_000
+STRANGE: list[Any] = [
+    {},
+    {"auth": 1, "keys": 2, "campaigns": 3, "revision": "x", "paused": None},
+    {"auth": "off", "keys": [{}], "revision": 1, "paused": False, "campaigns": [{}]},
+    {"auth": "off", "keys": [{"id": "k", "use": "write", "endsAt": "soon"}]},
+]
+
+
+@pytest.mark.parametrize("body", STRANGE)
+def test_json_that_is_not_softask_s_is_unread(told: Server, body: Any) -> None:
+    for path in ("keys", "campaigns"):
+        told.answers[f"/v1/admin/{path}"] = (200, body)
+    strange = Unread("not as Softask answers")
+    assert server.read_keys(told.remote()) == strange
+    assert server.read_campaigns(told.remote()) == strange
+
+
+@pytest.mark.parametrize("body", [NESTED, b'{"a":"\xff"}'], ids=["nested", "no UTF-8"])
+def test_what_cannot_be_decoded_is_unread_wherever_it_comes(told: Server, body: bytes) -> None:
+    for path in ("/v1/admin/keys", "/v1/projects/k/settings", "/v1/track", "/openapi.json"):
+        told.answers[path] = (200, body)
+    assert isinstance(server.read_keys(told.remote()), Unread)
+    assert isinstance(server.try_write_key(told.http(), URL, "k"), Unread)
+    assert server.try_gzip(told.http(), URL) == Zipped(200, "")
+    found = server.first_call(told.http(), URL, times(START, START))
+    assert isinstance(found, Answer)
+    assert found.routes is None
+
+
+def test_a_report_that_is_not_softask_s_is_unread(told: Server) -> None:
+    campaigns = server.read_campaigns(told.remote())
+    told.answers[f"{CAMPAIGN}/report"] = (200, {"asOf": "now"})
+    assert server.read_prompts(told.remote(), campaigns) == Unread("not as Softask answers")
+
+
+def test_a_file_that_is_not_softask_s_is_unread(told: Server) -> None:
+    told.answers[CAMPAIGN] = (200, {"campaign": {}})
+    assert server.read_campaigns(told.remote()) == Unread("not as Softask answers")
 
 
 # --- what is read of an account ---
@@ -467,9 +543,23 @@ def test_a_stack_that_is_not_there_leaves_nothing_to_call(monkeypatch: pytest.Mo
     monkeypatch.delenv("SOFTASK_URL", raising=False)
     result = run("--stack", "softask-other", "--json")
     found = verdicts(result)
-    assert (found.pop("reachable"), found.pop("deployment")) == ("fail", "fail")
+    # The first fail is the cause.
+    assert found.pop("deployment") == "fail"
     assert set(found.values()) == {"not checked"}
     assert result.exit_code == 1
+
+
+def test_without_credentials_a_stack_s_first_fail_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("SOFTASK_URL", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    told = json.loads(run("--stack", STACK, "--json").stdout)
+    [failed] = [each for each in told["checks"] if each["verdict"] == "fail"]
+    assert (failed["check"], failed["next"]) == ("deployment", "")
+    assert failed["seen"].endswith("name a profile (--profile), or log in")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from cli.doctor.readings import (
     Campaign,
     Campaigns,
     Function,
+    Key,
+    Keys,
     Prompts,
     Readings,
     Stack,
@@ -25,7 +27,6 @@ from cli.doctor.readings import (
 )
 from cli.doctor.verdicts import Finding, Verdict
 from functions.core.model import DAY, HOUR, MINUTE, SECOND
-from functions.core.moments import format_time
 from functions.metrics import Metric
 from tests.infra.test_monitoring import NAMES as ALARMS
 from tests.integration.conftest import ROOT
@@ -36,7 +37,7 @@ URL = "https://abc123.execute-api.eu-west-1.amazonaws.com"
 ANSWER = Answer(200, 80, NOW, NOW, NOW + 200 * DAY, ROUTES)
 RUNNING = Campaign("push-softask", "active", 3, True, None)
 CAMPAIGNS = Campaigns(7, False, (RUNNING,))
-KEYS = tuple({"id": f"{use[0]}k-1", "use": use} for use in ("write", "user", "device"))
+KEYS = tuple(Key(f"{use[0]}k-1", use) for use in ("write", "user", "device"))
 WELL: Mapping[Metric, tuple[tuple[int, float], ...]] = {
     Metric.DECIDED: ((NOW - HOUR, 5_000.0),),
     Metric.SWEEP_LAG: ((NOW - 15 * MINUTE, 12.0),),
@@ -63,7 +64,7 @@ READINGS = Readings(
     answer=ANSWER,
     write_key=WriteKey(200, ""),
     zipped=Zipped(401, "writeKey"),
-    keys={"auth": "enforce", "keys": KEYS},
+    keys=Keys("enforce", KEYS),
     campaigns=CAMPAIGNS,
     server_at=NOW + SECOND,
     prompts=Prompts(40, 0),
@@ -122,6 +123,19 @@ def test_a_stack_that_was_named_and_cannot_be_read_fails() -> None:
 def test_a_stack_that_does_not_tell_its_api_fails() -> None:
     found = finding("reachable", replace(READINGS, url="", answer=Unread("nothing says it")))
     assert (found.verdict, "--url" in found.todo) == (Verdict.FAIL, True)
+
+
+def test_where_a_stack_would_say_it_the_stack_alone_fails() -> None:
+    lost = replace(BEHIND, stack=Unread("There are no AWS credentials here", says_how=True))
+    blind = replace(READINGS, url="", answer=Unread("nothing says it"), behind=lost)
+    first = next(each for each in examine(blind) if each.verdict is Verdict.FAIL)
+    assert (first.check, first.todo) == ("deployment", "")
+    assert finding("reachable", blind).verdict is Verdict.NOT_CHECKED
+
+
+def test_a_dev_server_that_is_not_there_is_to_be_started() -> None:
+    gone = replace(READINGS, url="http://127.0.0.1:8080", answer=Unread("nothing answers"))
+    assert finding("reachable", gone).todo.startswith("Start `softask dev`")
 
 
 def test_a_revision_without_the_list_of_campaigns_is_not_checked() -> None:
@@ -192,61 +206,69 @@ def test_a_moved_clock_is_a_fault_but_on_a_dev_server() -> None:
 
 @pytest.mark.parametrize("mode", ["off", "observe"])
 def test_a_stage_that_asks_for_no_tokens_is_warned_of_but_on_a_dev_server(mode: str) -> None:
-    lax = replace(READINGS, keys={"auth": mode, "keys": KEYS})
+    lax = replace(READINGS, keys=Keys(mode, KEYS))
     assert finding("tokens", lax).verdict is WARN
     assert finding("tokens", replace(lax, url="http://127.0.0.1:8080")).verdict is OK
 
 
-def key(use: str, days: int | None = None) -> dict[str, str]:
-    ends = {} if days is None else {"endsAt": format_time(NOW + days * DAY)}
-    return {"id": f"{use}-{days}", "use": use, **ends}
+def key(use: str, days: int | None = None) -> Key:
+    return Key(f"{use}-{days}", use, None if days is None else NOW + days * DAY)
 
 
 KEY_SETS = [
     ("off", [], FAIL, "no write key"),
     ("off", [key("write", -1)], FAIL, "no write key"),
     ("off", [key("write")], OK, "1 holds: write"),
-    ("enforce", [key("write")], FAIL, "every call is 401"),
+    ("enforce", [key("write")], FAIL, "every call of one is 401"),
+    ("enforce", [key("write"), key("server")], FAIL, "every call of one is 401"),
     ("enforce", [key("write"), key("user")], WARN, "anonymous installs are refused"),
     ("enforce", [key("write"), key("device")], WARN, "logged-in users are refused"),
     ("off", [key("write", 3)], FAIL, "every write key ends"),
     ("off", [key("write", 20)], WARN, "every write key ends"),
     ("off", [key("write"), key("write", 20)], OK, "2 hold"),
-    ("off", [key("write"), key("write", 3)], WARN, "write-3 end within 7 days"),
+    ("off", [key("write"), key("write", 3)], WARN, "write-3 ends within 7 days"),
+    ("off", [key("write"), key("write", 3), key("write", 4)], WARN, "write-4 end within 7 days"),
     ("off", [key("write", 3), key("write", 20)], WARN, "every write key ends, write-20 at"),
     ("off", [key("write"), key("device", 3)], WARN, "every device key ends"),
     ("enforce", [key("write"), key("user"), key("device", 3)], FAIL, "every device key ends"),
     ("enforce", [key("write"), key("user"), key("device", 20)], WARN, "every device key ends"),
-    ("enforce", [key("write"), key("unknown")], FAIL, "every call is 401"),
+    ("enforce", [key("write"), key("unknown")], FAIL, "every call of one is 401"),
     ("off", [key("unknown"), key("write"), key("unknown")], WARN, "2 of newer code"),
 ]
 
 
 @pytest.mark.parametrize(("auth", "keys", "verdict", "seen"), KEY_SETS)
-def test_keys(auth: str, keys: list[dict[str, str]], verdict: Verdict, seen: str) -> None:
-    found = finding("keys", replace(READINGS, keys={"auth": auth, "keys": keys}))
+def test_keys(auth: str, keys: list[Key], verdict: Verdict, seen: str) -> None:
+    found = finding("keys", replace(READINGS, keys=Keys(auth, tuple(keys))))
     assert (found.verdict, seen in found.seen) == (verdict, True), found
     assert bool(found.todo) is (verdict is not OK)
 
 
 @pytest.mark.parametrize("use", ["write", "server", "user", "device"])
 def test_a_use_whose_keys_all_end_is_told_with_the_command_that_makes_another(use: str) -> None:
-    keys = [
-        key(each, 20 if each == use else None) for each in ("write", "server", "user", "device")
-    ]
-    found = finding("keys", replace(READINGS, keys={"auth": "enforce", "keys": keys}))
+    uses = ("write", "server", "user", "device")
+    keys = tuple(key(each, 20 if each == use else None) for each in uses)
+    found = finding("keys", replace(READINGS, keys=Keys("enforce", keys)))
     assert (found.verdict, found.todo.startswith(f"softask keys create {use}")) == (WARN, True)
 
 
+@pytest.mark.parametrize("keys", [KEYS[:1], (KEYS[0], KEYS[2]), ()])
+def test_what_makes_a_user_key_is_a_command_that_runs(keys: tuple[Key, ...]) -> None:
+    todo = finding("keys", replace(READINGS, keys=Keys("enforce", keys))).todo
+    made = re.findall("softask keys create (user|write)([^;]*);", todo)
+    assert made
+    options = " --new-key-file FILE --issuer NAME"
+    assert {more for use, more in made if use == "user"} <= {options}
+
+
 @pytest.mark.parametrize(
-    ("told", "of_stack", "named"),
-    [({"stage": "eu"}, "prod", "eu"), ({}, "prod", "prod"), ({}, "", "STAGE")],
+    ("told", "of_stack", "named"), [("eu", "prod", "eu"), ("", "prod", "prod"), ("", "", "STAGE")]
 )
 def test_a_stage_that_observes_is_told_to_enforce_by_its_file(
-    told: dict[str, str], of_stack: str, named: str
+    told: str, of_stack: str, named: str
 ) -> None:
     behind = replace(BEHIND, stack=Stack("s", "UPDATE_COMPLETE", f"{URL}/", of_stack))
-    observing = {"auth": "observe", "keys": KEYS, **told}
+    observing = Keys("observe", KEYS, told)
     todo = finding("tokens", replace(READINGS, keys=observing, behind=behind)).todo
     # What `-c` alone said at another deployment would be gone.
     assert f"stages.{named}.auth in cdk.json" in todo

@@ -6,7 +6,7 @@ import stat
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -33,6 +33,7 @@ SERVER_KEY = {
     "madeAt": "2026-11-21T10:00:00Z",
     "madeBy": "arn:aws:sts::123456789012:assumed-role/Growth/anna",
 }
+SOON = "Every function knows within 20 seconds."
 OF_A_DEPLOY = {"id": "wk-1b4f0e985197", "use": "write", "name": ""}
 
 
@@ -66,12 +67,12 @@ def test_the_list_says_what_each_key_is_for_and_what_is_done_about_tokens(server
     code, out, _ = softask("keys", "list")
 
     assert code == 0
-    made = "2026-11-21 10:00 UTC anna"
+    made = "2026-11-21 10:00 anna"
     assert [" ".join(line.split()) for line in out.splitlines()] == [
         f"{PLACE}: tokens observe, 4 keys",
-        "id use made by ends issuer name",
+        "id use made (UTC) by ends (UTC) issuer name",
         f"sk-60303ae22b99 server {made} - - billing",
-        f"sk-9f86d081884c server {made} 2026-11-22 10:00 UTC - billing",
+        f"sk-9f86d081884c server {made} 2026-11-22 10:00 - billing",
         f"uk-1 user {made} - backend -",
         "wk-1b4f0e985197 write with the deploy - - - -",
     ]
@@ -108,7 +109,7 @@ def test_a_list_that_is_piped_has_a_line_a_key_with_all_of_it(
     _, out, _ = softask("keys", "list")
 
     [line] = [line for line in out.splitlines() if LONG["id"] in line]
-    for part in ("server", "2026-11-22 10:00 UTC", "anna", LONG["issuer"], LONG["name"]):
+    for part in ("server", "2026-11-22 10:00", "anna", LONG["issuer"], LONG["name"]):
         assert part in line
 
 
@@ -118,9 +119,8 @@ def test_no_id_is_broken_on_a_terminal_and_nothing_is_left_out(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("FORCE_COLOR", "1")
-    headings = ("id", "use", "made", "by", "ends", "issuer", "name")
 
-    render.put_whole(headings, [commands._row(LONG)])
+    render.put_whole(commands.HEADINGS, [commands._row(LONG)], commands.YIELDING)
 
     lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
     assert max(map(len, lines)) <= columns
@@ -128,6 +128,17 @@ def test_no_id_is_broken_on_a_terminal_and_nothing_is_left_out(
     shown = Counter("".join(lines[1:]))
     cells = Counter("".join(map(str, commands._row(LONG))).replace(" ", ""))
     assert cells <= shown
+    if columns >= 80:
+        assert any("2026-11-21 10:00  " in line and "2026-11-22 10:00  " in line for line in lines)
+
+
+def test_a_date_is_told_to_the_minute(server: Server) -> None:
+    key = {**SERVER_KEY, "madeAt": "2026-11-21T10:00:12.345Z", "endsAt": "2026-11-22T10:00:59Z"}
+    server.says(f"GET {KEYS}", revision=3, stage="prod", auth="off", keys=[key])
+
+    _, out, _ = softask("keys", "list")
+
+    assert re.findall(r"\d{4}-\S+ \S+", out) == ["2026-11-21 10:00", "2026-11-22 10:00"]
 
 
 # --- create ---
@@ -155,11 +166,14 @@ def test_a_secret_is_printed_once_with_what_to_do_next(server: Server) -> None:
         ("device", "POST /v1/devices"),
     ],
 )
-def test_each_kind_of_key_says_what_comes_next(server: Server, use: str, next_: str) -> None:
+def test_each_kind_of_key_says_what_comes_next(
+    server: Server, tmp_path: Path, use: str, next_: str
+) -> None:
     key = {**SERVER_KEY, "use": use, "issuer": "me"}
     server.says(f"POST {KEYS}", revision=1, stage="prod", key=key, secret=None)
 
-    _, out, _ = softask("keys", "create", use)
+    pair = ("--new-key-file", tmp_path / "private.pem") if use == "user" else ()
+    _, out, _ = softask("keys", "create", use, *pair)
 
     assert next_ in out.splitlines()[-1]
     assert "secret (" not in out
@@ -209,6 +223,38 @@ def test_a_pair_that_was_refused_leaves_no_file(server: Server, tmp_path: Path) 
     assert not file.exists()
 
 
+@pytest.mark.parametrize("route", ["create", "rotate"])
+@pytest.mark.parametrize("status", [200, 500, 502, 503, 504])
+def test_a_private_half_is_kept_where_its_key_may_be_registered(
+    server: Server, tmp_path: Path, route: str, status: int
+) -> None:
+    file = tmp_path / "private.pem"
+    of = ("create", "user", "--issuer", "me") if route == "create" else ("rotate", "uk-1")
+    path = KEYS if route == "create" else f"{KEYS}/uk-1/rotate"
+    if status == 200:
+        server.answers[f"POST {path}"] = (status, cast("Json", ["cut"]))
+    else:
+        server.says(f"POST {path}", status, message="Oh")
+
+    code, _, err = softask("keys", *of, "--new-key-file", file)
+
+    assert code == 1
+    assert "PRIVATE KEY" in file.read_text()
+    kept, *told = err.splitlines()
+    assert kept == f"{file} is kept: softask keys list tells whether its key is."
+    assert ("may have been made" in " ".join(told)) == (status >= 500)
+
+
+@pytest.mark.parametrize("of", [("create", "user", "--issuer", "x"), ("rotate", "uk-1")])
+def test_a_user_key_without_its_public_half_is_told_both_ways(
+    server: Server, of: tuple[str, ...]
+) -> None:
+    code, _, err = softask("keys", *of)
+
+    told = "--new-key-file FILE makes a pair; --public-key FILE takes yours."
+    assert (code, told in err, server.asked) == (2, True, [])
+
+
 @pytest.mark.parametrize(
     ("field", "message", "told"),
     [
@@ -225,7 +271,7 @@ def test_a_refusal_speaks_of_this_command_s_options(
     more = {} if field is None else {"field": field}
     server.says(f"POST {KEYS}", 400, code="invalid_request", message=message, **more)
 
-    assert softask("keys", "create", "user") == (1, "", f"{told}\n")
+    assert softask("keys", "create", "write") == (1, "", f"{told}\n")
 
 
 @pytest.mark.parametrize(
@@ -249,6 +295,24 @@ def test_an_id_that_the_shell_left_empty_is_told(server: Server, command: str) -
     said = softask("keys", command, "")
 
     assert said == (2, "", "ID is empty: is the shell's variable set?\n")
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("command", ["rotate", "revoke"])
+@pytest.mark.parametrize(
+    ("secret", "id_"),
+    [
+        ("sk_s3cret", "sk-d4f4e1485218"),
+        ("wk_s3cret", "wk-f8a8fd7e43e7"),
+        (" sk_s3cret\n", "sk-d4f4e1485218"),
+    ],
+)
+def test_a_secret_that_is_given_for_its_id_is_never_sent(
+    server: Server, command: str, secret: str, id_: str
+) -> None:
+    said = softask("keys", command, secret)
+
+    assert said == (2, "", f"That is the key itself; its id is {id_}. Nothing was sent.\n")
     assert server.asked == []
 
 
@@ -321,6 +385,16 @@ def test_a_rotation_says_until_when_the_old_key_holds(server: Server) -> None:
     assert server.changes() == [(route, {"overlapSeconds": 216_000, "reason": "yearly"})]
 
 
+def test_a_rotation_without_an_overlap_says_that_the_old_key_has_ended(server: Server) -> None:
+    replaced = {**SERVER_KEY, "id": "sk-1", "endsAt": SERVER_KEY["madeAt"]}
+    made = {"revision": 2, "stage": "prod", "key": SERVER_KEY, "secret": "sk_s3cret"}
+    server.says(f"POST {KEYS}/sk-1/rotate", **made, replaced=replaced)
+
+    _, out, _ = softask("keys", "rotate", "sk-1", "--overlap", "0s")
+
+    assert out.splitlines()[-1] == "sk-1 has ended."
+
+
 @pytest.mark.parametrize("span", ["", "1", "1w", "-1d", "d", "1d ", "1.5h", "9999999999d"])
 def test_what_is_no_span_is_wrong_usage(server: Server, span: str) -> None:
     code, _, err = softask("keys", "rotate", "sk-1", "--overlap", span)
@@ -343,8 +417,9 @@ def test_a_revocation_asks_first_and_names_the_key_the_stage_and_the_server(
     assert out.startswith(f"Revoke {id_} (server, billing) in {PLACE}? Whoever calls with it is")
 
     code, out, _ = softask("keys", "revoke", id_, "--reason", "leaked", typed="y\n")
-    revoked = f"{id_}: revoked in {PLACE} (revision 4)"
-    assert (code, out.splitlines()[-1].rpartition("]: ")[2]) == (0, revoked)
+    revoked, when = out.splitlines()[-2:]
+    assert (code, when) == (0, SOON)
+    assert revoked.rpartition("]: ")[2] == f"{id_}: revoked in {PLACE} (revision 4)"
 
 
 @pytest.mark.usefixtures("ask")
@@ -383,11 +458,27 @@ def test_the_last_write_key_goes_by_force(server: Server) -> None:
         field="id",
     )
     server.says(f"DELETE {KEYS}/wk-1?force=true", id="wk-1", revision=5, stage="prod")
+    last = {**OF_A_DEPLOY, "id": "wk-1"}
+    server.says(f"GET {KEYS}", revision=4, stage="prod", auth="off", keys=[SERVER_KEY, last])
 
     said = softask("keys", "revoke", "wk-1", "--yes")
     assert said == (1, "", f"{problem.format('--force')}\n")
     said = softask("keys", "revoke", "wk-1", "--yes", "--force")
-    assert said == (0, f"wk-1: revoked in {PLACE} (revision 5)\n", "")
+    nobody = "warning: No app may call until there is another.\n"
+    assert said == (0, f"wk-1: revoked in {PLACE} (revision 5)\n{SOON}\n", nobody)
+
+
+@pytest.mark.parametrize("warnings", [[], ["Every write key that is left ends soon."]])
+def test_only_without_a_write_key_may_no_app_call(server: Server, warnings: list[str]) -> None:
+    ends = {"endsAt": "2026-11-22T10:00:00Z"} if warnings else {}
+    keys = [{**OF_A_DEPLOY, "id": "wk-1"}, {**OF_A_DEPLOY, "id": "wk-2", **ends}]
+    server.says(f"GET {KEYS}", revision=4, stage="prod", auth="off", keys=keys)
+    answer = {"id": "wk-1", "revision": 5, "stage": "prod", "warnings": warnings}
+    server.says(f"DELETE {KEYS}/wk-1?force=true", **answer)
+
+    _, _, err = softask("keys", "revoke", "wk-1", "--yes", "--force")
+
+    assert err == "".join(f"warning: {each}\n" for each in warnings)
 
 
 # --- help ---

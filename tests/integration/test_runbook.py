@@ -144,6 +144,12 @@ def test_there_are_commands_to_check() -> None:
     assert len(commands("softask")) >= 20
 
 
+def test_the_command_that_stops_popups_names_its_server() -> None:
+    first = fenced(PAGE, "sh")[0]
+    assert "pause --all" in first
+    assert " --url https://" in first
+
+
 SHELL = [line.strip() for block in fenced(FLUSH, "sh") for line in block.split("\n")]
 SET = re.compile(r"(?:^| )([A-Z_]+)=")
 
@@ -180,6 +186,9 @@ def test_every_deployment_has_settings_that_a_stage_takes(words: list[str]) -> N
         assert not stage.canary
     if "domainName" in said:
         assert (stage.domain_name, stage.default_endpoint) == ("", True)
+    if "logLevel" in said:
+        # Without any change, CloudFormation would start no function anew.
+        assert stage.log_level != read_stage({**context, "stage": "prod"}).log_level
 
 
 def test_there_are_deployments_to_check() -> None:
@@ -253,6 +262,7 @@ def test_without_live_operators_are_told_so_and_nothing_is_changed(lost: Admin) 
     before = items("SOFTASK_CAMPAIGNS_TABLE")
     # What the package says would be wrong: there the campaign was never paused.
     assert pause(lost) == pause(lost, "resume") == 503
+    # Where `softask doctor` fails at `campaigns`.
     status, error = lost.send("GET", "/v1/admin/campaigns")
     assert (status, error["code"]) == (503, "live_unusable")
     assert items("SOFTASK_CAMPAIGNS_TABLE") == before

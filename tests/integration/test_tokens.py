@@ -440,6 +440,24 @@ def test_a_cause_is_the_same_whenever_it_is_logged(opens: Opens) -> None:
     assert [line["cause"] for line in lines(app)] == ["The token is expired."] * 2
 
 
+@pytest.mark.parametrize(
+    ("token", "cause"),
+    [
+        (None, "Send a token that proves who speaks."),
+        (DEVICE.token("a1", iss="another"), "The token's iss is not its key's."),
+        (DEVICE.token("a1", aud="another"), f"The token's aud must be {AUDIENCE}."),
+        (DEVICE.token("a2"), "The token is not this user's."),
+    ],
+)
+def test_an_install_that_cannot_prove_its_id_is_told_that_it_may_have_a_new_one(
+    enforcing: App, token: str | None, cause: str
+) -> None:
+    _, answer = call(enforcing, "/v1/devices", {"anonymousId": "a1"}, token=token)
+    assert answer["message"].endswith("or leave out anonymousId for a new one.")
+    assert [line["cause"] for line in lines(enforcing)] == [cause]
+    assert call(enforcing, "/v1/devices", {})[0] == 200
+
+
 def test_what_is_refused_is_measured_too(enforcing: App) -> None:
     call(enforcing, "/v1/track", message("ValueMomentReached"))
     call(enforcing, "/v1/devices", {"anonymousId": "a1"})

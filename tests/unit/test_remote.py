@@ -14,6 +14,8 @@ from cli.remote import BadTarget, Refused, Remote, RemoteError, Target, Unreacha
 GATEWAY = "https://abc123.execute-api.eu-west-1.amazonaws.com"
 LOCAL = "http://127.0.0.1:8080"
 
+DOUBT = " The change may have been made all the same."
+
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
@@ -267,12 +269,45 @@ def test_a_route_that_is_not_there_asks_for_the_right_url() -> None:
 def test_any_other_fault_is_told_as_it_is() -> None:
     said = refusal(answering(500, {"message": "Internal Server Error"}))
 
-    assert str(said) == f"{LOCAL} answered 500: Internal Server Error"
+    assert str(said) == f"{LOCAL} answered 500: Internal Server Error.{DOUBT}"
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(200, "<html>"), (502, "<html>"), (200, []), (301, {})]
+    ("status", "body"),
+    [
+        (502, "<html>"),
+        (504, {"message": "Endpoint request timed out"}),
+        (503, {"code": "try_again", "message": "Too many at once."}),
+    ],
 )
+def test_a_change_that_ended_in_a_fault_may_have_been_made(status: int, body: object) -> None:
+    assert str(refusal(answering(status, body))).endswith(DOUBT)
+
+
+def test_a_change_that_was_refused_was_not_made() -> None:
+    body = {"code": "invalid_request", "message": "No."}
+    for status in (400, 404, 409, 429):
+        assert DOUBT not in str(refusal(answering(status, body)))
+
+
+@pytest.mark.parametrize("question", ["explain", "test"])
+def test_a_question_that_ended_in_a_fault_changed_nothing(question: str) -> None:
+    said = []
+    for transport in (answering(500, {"message": "Oh"}), failing(httpx.ReadTimeout("slow"))):
+        with Remote(Target(LOCAL), transport) as remote, pytest.raises(RemoteError) as refused:
+            remote.post(path_of("campaigns", "x", question), {})
+        said.append(str(refused.value))
+    assert said == [f"{LOCAL} answered 500: Oh.", f"{LOCAL} did not answer within 30 s."]
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"message": "\xff"}', b"\xff"])
+def test_an_answer_that_cannot_be_read_is_told_in_words(content: bytes) -> None:
+    for status in (200, 400):
+        transport = httpx.MockTransport(lambda _, s=status: httpx.Response(s, content=content))
+        assert "but not as Softask does. Is --url right?" in str(refusal(transport))
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, "<html>"), (200, []), (301, {})])
 def test_an_answer_of_something_else_is_not_taken_for_softask_s(status: int, body: object) -> None:
     said = refusal(answering(status, body))
 

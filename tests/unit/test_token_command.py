@@ -156,12 +156,17 @@ def test_a_jwk_signs_as_a_pem_does(tmp_path: Path) -> None:
         ((*OF_A_USER, "--ttl", "24h1s"), "--ttl is at most 24h"),
         ((*OF_A_USER, "--ttl", "0s"), "--ttl is at most 24h"),
         ((*OF_A_USER, "--ttl", "soon"), "is no span such as"),
-        ((*OF_A_DEVICE, "--ttl", "91d"), "--ttl is at most 2160h"),
+        ((*OF_A_DEVICE, "--ttl", "91d"), "--ttl is at most 90d"),
         ((*OF_A_DEVICE, "--issuer", "backend"), "A device key's issuer is softask-prod."),
         (("--kid", "uk-1", "--stage", STAGE), "Say --issuer"),
         (("--kid", "uk-1", "--issuer", "", "--stage", STAGE), "Say --issuer"),
         (("--kid", "", "--issuer", "backend", "--stage", STAGE), "--kid is empty"),
         (("--kid", "uk-1", "--issuer", "backend", "--stage", ""), "--stage is empty"),
+        (("--kid", "dk-1", *OF_A_USER[2:]), "--kid is the id of a user key, uk-…"),
+        (("--kid", "sk_s3cret", *OF_A_USER[2:]), "--kid is the id of a user key, uk-…"),
+        (("--kid", "uk-1", *OF_A_DEVICE[2:]), "--kid is the id of a device key, dk-…"),
+        ((*OF_A_USER[:-1], "softask-prod"), "say --stage prod."),
+        ((*OF_A_USER[:-1], "softask-"), "say --stage NAME."),
     ],
 )
 def test_what_no_stage_would_take_is_not_signed(
@@ -199,4 +204,6 @@ def test_a_file_without_a_private_key_of_p_256_is_named(key: Path, content: byte
 def test_its_help_shows_a_call() -> None:
     out = CliRunner().invoke(app, ["token", "--help"]).stdout
 
-    assert 'curl -s $URL/v1/track -u $WRITE_KEY: -H "X-Softask-Token: $TOKEN"' in out
+    assert (
+        'curl -s $SOFTASK_URL/v1/track -u $SOFTASK_WRITE_KEY: -H "X-Softask-Token: $TOKEN"' in out
+    )

@@ -1,5 +1,6 @@
 """Tokens: which are taken, for how long they are remembered, and who may speak for whom."""
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -16,7 +17,7 @@ from functions.track.authority import (
     Judged,
     Sent,
     caller,
-    judged,
+    judge_message,
     token_keys,
 )
 from functions.wire.calls import MessageKind
@@ -34,6 +35,8 @@ from tests.signing import (
     TRUSTED,
     USER,
     Signer,
+    dumped,
+    encoded,
 )
 
 U1, U2, A1 = User("user", "u1"), User("user", "u2"), User("anonymous", "a1")
@@ -182,7 +185,50 @@ def test_odd_encodings_are_refused_before_any_signature_is_looked_at(
         f"{header}A.{claims}.{signature}",
         f"{header}.{claims}.{signature}A",
     ):
-        assert "compact JWS" in refused(odd)
+        assert re.search("compact JWS|no ES256 token's", refused(odd))
+
+
+def signed_header(**header: Any) -> str:
+    return USER.of_parts(dumped(header), dumped(USER.claims("u1")))
+
+
+_GOOD = USER.token("u1")
+
+
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        ("A" * 4097, "has at most 4096 bytes"),
+        (f"Bearer {_GOOD}", "without Bearer"),
+        (f"bearer {_GOOD}", "without Bearer"),
+        (signed_header(alg="HS256", kid="uk-1"), "alg ES256, kid and at most typ"),
+        (_GOOD.rpartition(".")[0] + "." + "A" * 43, "three parts"),
+        (
+            f"{encoded(dumped({'alg': 'HS256', 'kid': 'uk-1'}))}.e30.{'A' * 43}",
+            "alg ES256, kid and at most typ",
+        ),
+        (f"{encoded(dumped({'alg': 'none', 'kid': 'uk-1'}))}.e30.", "alg ES256, kid"),
+        (signed_header(alg="ES256"), "alg ES256, kid and at most typ"),
+        (signed_header(alg="ES256", kid="uk-1", cty="x"), "alg ES256, kid and at most typ"),
+        (_GOOD.rpartition(".")[0], "three parts"),
+        (f"{_GOOD}=", "three parts"),
+        (f"{_GOOD}\n", "three parts"),
+        (7, "three parts"),
+        (USER.token("u1", lives=86_401), "at most 24 hours apart (an install's: 90 days)"),
+        (USER.token("u1", iat=NOW, exp=NOW + 900_000), "in whole seconds"),
+        (USER.token("u1", iss="another"), "softask keys list has it"),
+    ],
+)
+def test_a_refused_token_is_told_what_is_wrong_with_it(token: Any, told: str) -> None:
+    assert told in refused(token)
+
+
+def test_a_refusal_never_tells_the_issuer_of_a_key() -> None:
+    assert ISSUER not in refused(USER.token("u1", iss="another"))
+
+
+def test_an_unknown_key_and_no_key_at_all_are_refused_alike() -> None:
+    assert refused(_GOOD, keys={}) == refused(signed_header(alg="ES256", kid="uk-none"))
 
 
 def test_what_is_signed_here_is_verified_here() -> None:
@@ -281,7 +327,7 @@ def test_the_rules_of_who_speaks_for_whom(
     kind: MessageKind, user: User, merges: str, token: Any, device: Any, expected: str
 ) -> None:
     sent = message(user, merges)
-    found = judged(kind, sent, token, device)
+    found = judge_message(kind, sent, token, device)
     if expected in (LONE, OTHER):
         assert type(found.refusal).__name__ == expected
         assert not found.message.verified
