@@ -3,7 +3,7 @@
 import hashlib
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -218,9 +218,8 @@ def revoke(
         from cli import render  # noqa: PLC0415 - rich
         from cli.remote import path_of  # noqa: PLC0415
 
-        before = remote.get(path_of("keys")) if force or not yes else {"keys": []}
         if not yes:
-            _ask(before, remote, id_)
+            _ask(remote.get(path_of("keys")), remote, id_)
         said = "true" if force else None
         answer = remote.delete(path_of("keys", id_), force=said, reason=reason)
         if as_json:
@@ -229,17 +228,8 @@ def revoke(
         place = _place(answer, remote)
         typer.echo(f"{render.printable(id_)}: revoked in {place} (revision {answer['revision']})")
         typer.echo("Every function knows within 20 seconds.")
-        warnings = answer.get("warnings", ())
-        for warning in warnings:
+        for warning in answer.get("warnings", ()):
             typer.echo(f"warning: {render.printable(warning)}", err=True)
-        if not warnings and _was_last_write_key(id_, before["keys"]):
-            typer.echo("warning: No app may call until there is another.", err=True)
-
-
-def _was_last_write_key(id_: str, keys: Iterable[Json]) -> bool:
-    """Of the keys before it was revoked; the server warns of those that hold for a while yet."""
-    lasting = [key["id"] for key in keys if key["use"] == "write" and not key.get("endsAt")]
-    return lasting == [id_]
 
 
 def _ask(answer: Json, remote: "Remote", id_: str) -> None:

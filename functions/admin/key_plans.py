@@ -81,15 +81,21 @@ def revoke(state: State, id_: str, now: int, *, force: bool) -> Step:
     return replaced(step, warnings=_left_behind(key.use, left, now))
 
 
+_WITHOUT = {
+    KeyUse.WRITE: "No write key is left, so that no app may call",
+    KeyUse.DEVICE: "No device key is left, so that no install gets a token",
+}
+
+
 def _left_behind(use: KeyUse, left: Keys, now: int) -> tuple[str, ...]:
     """Whom the revoked key leaves without one that lasts."""
     holding = {id_: key for id_, key in left.items() if key.use == use and key.holds(now)}
-    ends = [key.ends_at for key in holding.values() if key.ends_at is not None]
-    if len(ends) < len(holding) or not (ends or use == KeyUse.DEVICE):
-        return ()
     create = f"softask keys create {use}"
-    if not ends:
-        return (f"No device key is left, so that no install gets a token: {create}.",)
+    if not holding:
+        return (f"{_WITHOUT[use]}: {create}.",) if use in _WITHOUT else ()
+    ends = [key.ends_at for key in holding.values() if key.ends_at is not None]
+    if len(ends) < len(holding):
+        return ()
     last = ", ".join(holding)
     until = format_time(max(ends))
     return (f"Every {use} key that is left ends by {until} ({last}): {create}.",)

@@ -535,7 +535,8 @@ def test_the_last_write_key_is_revoked_by_force_alone(admin: Admin, app: App) ->
     assert admin.refused("DELETE", "/keys/{id}", query={"force": "1"}, id=DEPLOYED)["status"] == 400
     assert is_let_in(app, WRITE_KEY)
 
-    revoke(admin, DEPLOYED, force="true")
+    [warning] = revoke(admin, DEPLOYED, force="true")["warnings"]
+    assert "no app may call: softask keys create write" in warning
     assert not is_let_in(app, WRITE_KEY)
     assert live().write_keys == ()
 
